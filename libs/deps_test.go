@@ -1,0 +1,25 @@
+package libs
+
+import (
+	_ "github.com/ClickHouse/ch-go/proto"
+	_ "github.com/ClickHouse/clickhouse-go/v2"
+	_ "github.com/alecthomas/kong"
+	_ "github.com/alecthomas/kong-yaml"
+	_ "github.com/cenkalti/backoff/v5"
+	_ "github.com/ebitengine/purego"
+	_ "github.com/google/go-cmp/cmp"
+	_ "github.com/klauspost/compress/zstd"
+	_ "github.com/nats-io/nats-server/v2/server"
+	_ "github.com/nats-io/nats.go/jetstream"
+	_ "github.com/nats-io/nats.go/micro"
+	_ "github.com/pressly/goose/v3"
+	_ "github.com/pressly/goose/v3/database"
+	_ "github.com/prometheus/client_golang/prometheus/promhttp"
+	_ "github.com/prometheus/client_golang/prometheus/testutil"
+	_ "github.com/sony/gobreaker/v2"
+	_ "go.uber.org/goleak"
+	_ "go.uber.org/zap"
+	_ "golang.org/x/sync/errgroup"
+	_ "gonum.org/v1/gonum/mat"
+	_ "gonum.org/v1/gonum/stat"
+)

@@ -1,0 +1,164 @@
+// Package event is the vocabulary of trouble: the events services emit and the alerts the monitor makes of them.
+package event
+
+import (
+	"time"
+
+	"github.com/bellwether-forecast/bellwether/libs/series"
+)
+
+// Class is one of the four ways a pipeline fails in production.
+type Class string
+
+// Failure classes.
+const (
+	DataIntegrity  Class = "data_integrity" // upstream errors, transformation problems, schema mismatches, validation failures
+	Operational    Class = "operational"    // bugs, missing dependencies, incorrect logic, bad configuration
+	Infrastructure Class = "infrastructure" // network, CPU, memory, GPU, disk
+	ModelDrift     Class = "model_drift"    // accuracy decays as the data change
+)
+
+// Severity of an alert.
+type Severity string
+
+// Severities.
+const (
+	Info     Severity = "info"
+	Warning  Severity = "warning"
+	Critical Severity = "critical"
+)
+
+// Condition says whether an event reports trouble or its end.
+type Condition string
+
+// Conditions.
+const (
+	Raised  Condition = "raised"
+	Cleared Condition = "cleared"
+)
+
+// Kind of an event; a token of its subject.
+type Kind string
+
+// Kinds.
+const (
+	KindLag       Kind = "lag"
+	KindError     Kind = "error"
+	KindDrift     Kind = "drift"
+	KindHeartbeat Kind = "heartbeat"
+)
+
+// Services, as named in subjects, events and alerts.
+const (
+	Ingestor   = "ingestor"
+	Validator  = "validator"
+	Trainer    = "trainer"
+	Forecaster = "forecaster"
+	Monitor    = "monitor"
+)
+
+// Services returns the five services in pipeline order.
+func Services() []string { return []string{Ingestor, Validator, Trainer, Forecaster, Monitor} }
+
+// Event is what a service reports about itself or its data. Exactly one of the pointers is set.
+type Event struct {
+	ID        string // deterministic for the thing reported
+	Service   string
+	Instance  string
+	At        time.Time
+	Lag       *Lag
+	Error     *Error
+	Drift     *Drift
+	Heartbeat *Heartbeat
+}
+
+// Kind returns which of the four e is, or "" when it is empty.
+func (e Event) Kind() Kind {
+	switch {
+	case e.Lag != nil:
+		return KindLag
+	case e.Error != nil:
+		return KindError
+	case e.Drift != nil:
+		return KindDrift
+	case e.Heartbeat != nil:
+		return KindHeartbeat
+	}
+	return ""
+}
+
+// Lag is the state of one consumer (Consumer is set), or the age of one series' data (Series is set).
+type Lag struct {
+	Stream      string
+	Consumer    string
+	Pending     uint64 // not delivered yet
+	AckPending  uint64 // delivered, not acknowledged
+	Redelivered uint64
+	AckFloor    uint64        // stream sequence up to which everything is acknowledged
+	Oldest      time.Duration // age of the oldest message not acknowledged; 0 when there is none
+	Paused      bool
+
+	Series      series.ID
+	DataAge     time.Duration // age of the newest observation
+	ExpectedAge time.Duration // what is normal for the source
+}
+
+// Error is a failure, or the end of one. Class, Code and Subject identify it.
+type Error struct {
+	Class      Class
+	Code       string // stable snake_case name, for example "upstream_unavailable"
+	Subject    string // what it is about: a source, a series, a dependency
+	Condition  Condition
+	Severity   Severity
+	Message    string // what broke and why, one line
+	Attributes map[string]string
+}
+
+// Drift says that forecasts or inputs of a series no longer behave as in the backtest.
+type Drift struct {
+	Series    series.ID
+	Detector  string
+	Condition Condition
+	Statistic float64
+	Threshold float64
+	ModelID   string
+	DataCut   time.Time
+	Message   string
+}
+
+// Heartbeat says that a service is alive.
+type Heartbeat struct {
+	State     string // "starting", "running" or "stopping"
+	Version   string
+	Interval  time.Duration // the next heartbeat is due within this time
+	Processed uint64        // messages handled since start
+	Uptime    time.Duration
+}
+
+// State is where an alert stands.
+type State string
+
+// States of an alert.
+const (
+	Pending  State = "pending"
+	Firing   State = "firing"
+	Resolved State = "resolved"
+)
+
+// Alert is one transition of an alert.
+type Alert struct {
+	Fingerprint string // identity of name and labels, the same for every occurrence
+	ID          string // identity of this occurrence
+	Name        string
+	Severity    Severity
+	Class       Class
+	State       State
+	Labels      map[string]string
+	Summary     string // what broke, one line
+	Cause       string // why we think so: the evidence
+	Runbook     string // what to do about it
+	StartedAt   time.Time
+	At          time.Time // of this transition
+	ResolvedAt  time.Time // zero unless resolved
+	Events      uint64    // events behind it so far
+}
