@@ -1,0 +1,142 @@
+# Every target is a verb with a one-line description behind `##`; `make` lists
+# them. The tools are pinned in tools/*/go.mod and built into bin/ on first use.
+
+MODULES      := proto libs services e2e
+TOOL_MODULES := tools tools/buf tools/golangci
+VERSION       = $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS       = -X github.com/bellwether-forecast/bellwether/libs/app.Version=$(VERSION)
+COMMANDS      = $(patsubst %/,./%,$(wildcard services/cmd/*/ e2e/cmd/*/))
+TEST_EVENTS  := .cache/test.json
+
+# Override on the command line, e.g. `make test PKG=./libs/eval/... RACE=`.
+PKG          ?= work
+RACE         ?= -race
+TEST_FLAGS   ?=
+TEST_TIMEOUT ?= 10m
+TEST_PROCS   ?= 2
+BENCH        ?= .
+BENCH_COUNT  ?= 1
+FUZZTIME     ?= 20s
+AGAINST      ?= HEAD~1
+DEMO_FLAGS   ?=
+UP_FLAGS     ?=
+
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-16s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+# Build and run
+
+.PHONY: build
+build: ## Build every command into bin/ (VERSION= sets the version they report)
+	go build -trimpath -ldflags '$(LDFLAGS)' -o bin/ $(COMMANDS)
+
+.PHONY: engine
+engine: ## Unpack the embedded ClickHouse engine into the user's cache folder (once, pinned)
+	@go run ./libs/embed/clickhouse/cmd/engine
+
+.PHONY: demo
+demo: build engine ## Run the demo: all services, bus and store in one process (DEMO_FLAGS=)
+	./bin/bellwether demo $(DEMO_FLAGS)
+
+.PHONY: up
+up: build engine ## Run all services with embedded bus and store until interrupted (UP_FLAGS=)
+	./bin/bellwether up $(UP_FLAGS)
+
+# Test
+
+.PHONY: test
+test: bin/gotestsum bin/testsummary check-cc engine ## Test all modules with the race detector; the last line on stdout is `make test-summary` (PKG= RACE= TEST_FLAGS=)
+	@mkdir -p $(dir $(TEST_EVENTS)); rm -f $(TEST_EVENTS); status=0; \
+	bin/gotestsum --format=pkgname --format-hide-empty-pkg --jsonfile=$(TEST_EVENTS) -- $(RACE) -shuffle=on -p=$(TEST_PROCS) -timeout=$(TEST_TIMEOUT) $(TEST_FLAGS) $(PKG) || status=$$?; \
+	bin/testsummary $(TEST_EVENTS); exit $$status
+
+.PHONY: test-summary
+test-summary: bin/testsummary ## Count the last run as `tests: passed=N failed=N skipped=N`: leaf tests only, so a test with subtests is not counted but each of them is
+	@bin/testsummary $(TEST_EVENTS)
+
+.PHONY: test-tools
+test-tools: ## Test the project's own helper in tools/ (no part of `make test`)
+	GOWORK=off go -C tools test ./...
+
+.PHONY: check-cc
+check-cc:
+	@test -z '$(RACE)' || command -v "$$(go env CC)" >/dev/null || { echo "the race detector needs a C compiler: install gcc, or run 'make test RACE='" >&2; exit 1; }
+
+.PHONY: bench
+bench: ## Run the benchmarks (PKG= BENCH= BENCH_COUNT=)
+	go test -run='^$$' -bench='$(BENCH)' -benchmem -count=$(BENCH_COUNT) $(PKG)
+
+.PHONY: fuzz
+fuzz: ## Run every fuzz target for FUZZTIME
+	@grep -rlE --include='*_test.go' '^func Fuzz' $(MODULES) | xargs -r -n1 dirname | sort -u | while read -r dir; do \
+	for target in $$(go test -list '^Fuzz' "./$$dir" | grep '^Fuzz'); do \
+	go test -run='^$$' -fuzz="^$$target\$$" -fuzztime=$(FUZZTIME) "./$$dir" || exit 1; done; done
+
+# Check and change the source
+
+.PHONY: check
+check: fmt-check generate-check tidy-check vet lint modules-check test-tools test ## Run everything that .ci/run does
+
+.PHONY: fmt
+fmt: bin/golangci-lint bin/buf ## Format Go and protobuf files
+	go list -m -f '{{.Dir}}' | xargs bin/golangci-lint fmt tools/testsummary
+	bin/buf format -w
+
+.PHONY: fmt-check
+fmt-check: bin/golangci-lint bin/buf ## Fail if a file is not formatted, and show the difference
+	go list -m -f '{{.Dir}}' | xargs bin/golangci-lint fmt --diff tools/testsummary
+	bin/buf format -d --exit-code
+
+.PHONY: vet
+vet: ## Run go vet over all modules
+	go vet work
+
+.PHONY: lint
+lint: bin/golangci-lint bin/buf ## Run golangci-lint over all modules and buf lint over the protobuf files
+	bin/buf lint
+	go list -m -f '{{.Dir}}/...' | xargs bin/golangci-lint run
+
+.PHONY: generate
+generate: bin/buf bin/protoc-gen-go ## Generate proto/gen from the protobuf files
+	PATH="$(CURDIR)/bin:$$PATH" bin/buf generate
+
+.PHONY: generate-check
+generate-check: bin/buf bin/protoc-gen-go ## Fail if proto/gen is not what `make generate` writes
+	@rm -rf .cache/generate; PATH="$(CURDIR)/bin:$$PATH" bin/buf generate -o .cache/generate
+	diff -ru proto/gen .cache/generate/proto/gen
+
+.PHONY: breaking-check
+breaking-check: bin/buf ## Fail if the protobuf files break readers of AGAINST, a git ref
+	bin/buf breaking --against '.git#ref=$(AGAINST)'
+
+.PHONY: tidy
+tidy: ## Tidy every go.mod, then bring the modules to one build list
+	for m in $(MODULES) $(TOOL_MODULES); do GOWORK=off go -C $$m mod tidy || exit 1; done
+	go work sync
+
+.PHONY: tidy-check
+tidy-check: ## Fail if a go.mod or go.sum is not tidy; changes nothing
+	@status=0; for m in $(MODULES) $(TOOL_MODULES); do GOWORK=off go -C $$m mod tidy -diff || { echo "$$m is not tidy: run 'make tidy'" >&2; status=1; }; done; exit $$status
+
+.PHONY: modules-check
+modules-check: ## Build every module outside the workspace, as an image build does
+	for m in $(MODULES); do GOWORK=off go -C $$m build ./... || exit 1; done
+
+.PHONY: clean
+clean: ## Remove bin/ and .cache/ (the engine and the Go caches stay)
+	rm -rf bin .cache
+
+# Tools: rebuilt when their pins change. testsummary is our own.
+
+bin/protoc-gen-go bin/gotestsum bin/gofumpt bin/testsummary &: tools/go.mod $(wildcard tools/testsummary/*.go)
+	GOWORK=off go -C tools build -trimpath -o ../bin/ tool ./testsummary && touch bin/protoc-gen-go bin/gotestsum bin/gofumpt bin/testsummary
+
+bin/buf: tools/buf/go.mod
+	GOWORK=off go -C tools/buf build -trimpath -o ../../bin/ tool && touch $@
+
+bin/golangci-lint: tools/golangci/go.mod
+	GOWORK=off go -C tools/golangci build -trimpath -o ../../bin/ tool && touch $@

@@ -1,0 +1,84 @@
+package chio
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/ClickHouse/clickhouse-go/v2"
+
+	"github.com/bellwether-forecast/bellwether/libs/breaker"
+	"github.com/bellwether-forecast/bellwether/libs/stage"
+)
+
+// ErrUnavailable is wrapped by every error that tells the store cannot answer now: it is not reachable, it is
+// overloaded or read-only, it did not answer in time, or it was left alone because it failed a moment ago. Trying again
+// later may help.
+var ErrUnavailable = errors.New("store unavailable")
+
+// Codes of ClickHouse, see https://github.com/ClickHouse/ClickHouse/blob/master/src/Common/ErrorCodes.cpp.
+//
+// unavailable are those of a server that cannot do its work now.
+func unavailable(code int32) bool {
+	return slices.Contains([]int32{
+		3,   // UNEXPECTED_END_OF_FILE
+		159, // TIMEOUT_EXCEEDED
+		198, // DNS_ERROR
+		202, // TOO_MANY_SIMULTANEOUS_QUERIES
+		203, // NO_FREE_CONNECTION
+		209, // SOCKET_TIMEOUT
+		210, // NETWORK_ERROR
+		225, // NO_ZOOKEEPER
+		236, // ABORTED
+		241, // MEMORY_LIMIT_EXCEEDED
+		242, // TABLE_IS_READ_ONLY
+		243, // NOT_ENOUGH_SPACE
+		252, // TOO_MANY_PARTS
+		279, // ALL_CONNECTION_TRIES_FAILED
+		285, // TOO_FEW_LIVE_REPLICAS
+		286, // UNSATISFIED_QUORUM_FOR_PREVIOUS_WRITE
+		319, // UNKNOWN_STATUS_OF_INSERT
+		394, // QUERY_WAS_CANCELLED
+		999, // KEEPER_EXCEPTION
+	}, code)
+}
+
+// rejected are codes by which the server refuses rows for what is in them.
+func rejected(code int32) bool {
+	return slices.Contains([]int32{
+		6,   // CANNOT_PARSE_TEXT
+		53,  // TYPE_MISMATCH
+		69,  // ARGUMENT_OUT_OF_BOUND
+		117, // INCORRECT_DATA
+		190, // SIZES_OF_ARRAYS_DONT_MATCH
+		321, // VALUE_IS_OUT_OF_RANGE_OF_DATA_TYPE
+		407, // DECIMAL_OVERFLOW
+		469, // VIOLATED_CONSTRAINT
+	}, code)
+}
+
+// classify wraps err in ErrUnavailable or stage.ErrPermanent where it is known to be one of them. What is neither, such
+// as a table that is missing or a password that is wrong, waits for somebody to mend the installation.
+func classify(err error) error {
+	var server *clickhouse.Exception
+	switch {
+	case err == nil, errors.Is(err, context.Canceled), errors.Is(err, ErrUnavailable), errors.Is(err, stage.ErrPermanent):
+		return err
+	case errors.Is(err, breaker.ErrOpen):
+		return fmt.Errorf("%w: %w", ErrUnavailable, err)
+	case errors.As(err, &server):
+		switch {
+		case unavailable(server.Code):
+			return fmt.Errorf("%w: %w", ErrUnavailable, err)
+		case rejected(server.Code):
+			return fmt.Errorf("%w: %w", err, stage.ErrPermanent)
+		}
+		return err
+	case errors.Is(err, clickhouse.ErrBatchInvalid):
+		return fmt.Errorf("%w: %w", err, stage.ErrPermanent)
+	default:
+		// Without an answer of the server it is the way to it that failed, or time that ran out.
+		return fmt.Errorf("%w: %w", ErrUnavailable, err)
+	}
+}

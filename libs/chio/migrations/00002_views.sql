@@ -1,0 +1,109 @@
+-- What analysts read. A view shows each row once and in its newest version, whatever was written how often.
+-- The setting is safe because every partition is a function of the sorting key; it saves most of the cost of FINAL.
+
+CREATE OR REPLACE VIEW v_observations{{.OnCluster}} AS
+SELECT series, ts, value, unit, zone, step_seconds, outcome, known_at, run_id
+FROM observations FINAL
+SETTINGS do_not_merge_across_partitions_select_final = 1;
+
+CREATE OR REPLACE VIEW v_revisions{{.OnCluster}} AS
+SELECT
+    series, ts, known_at, value, run_id,
+    row_number() OVER (PARTITION BY series, ts ORDER BY known_at) AS revision
+FROM observation_revisions FINAL
+SETTINGS do_not_merge_across_partitions_select_final = 1;
+
+CREATE OR REPLACE VIEW v_verdicts{{.OnCluster}} AS
+SELECT series, ts, known_at, value, outcome, checks, observed, expected, threshold, details, message_id
+FROM verdicts FINAL
+SETTINGS do_not_merge_across_partitions_select_final = 1;
+
+CREATE OR REPLACE VIEW v_quarantine{{.OnCluster}} AS
+SELECT series, record_id, period, ts, value, reason, detail, payload, known_at, run_id, status, updated_at
+FROM quarantine FINAL;
+
+CREATE OR REPLACE VIEW v_ingest_runs{{.OnCluster}} AS
+SELECT
+    source, run_id, origin, as_of, started_at, finished_at,
+    (toUnixTimestamp64Milli(finished_at) - toUnixTimestamp64Milli(started_at)) / 1000 AS duration_seconds,
+    series_count, pages, rows_fetched, rows_new, rows_revised, rows_missing, rows_malformed,
+    status, error_class, error
+FROM ingest_runs FINAL;
+
+CREATE OR REPLACE VIEW v_models{{.OnCluster}} AS
+SELECT
+    series, model_id, kind,
+    stage = 'champion' AND (created_at, model_id) = maxIf((created_at, model_id), stage = 'champion') OVER (PARTITION BY series) AS is_champion,
+    stage, reason, params, seed, train_start, train_end, observations, data_sha256, artifact, artifact_sha256,
+    code_version, parent_id, backtest_mae, backtest_mape, backtest_mase, created_at
+FROM models FINAL;
+
+CREATE OR REPLACE VIEW v_backtests{{.OnCluster}} AS
+SELECT series, job_id, candidate, params, origin, horizon, n, mae, rmse, mape, mase, error, created_at
+FROM backtests FINAL;
+
+CREATE OR REPLACE VIEW v_forecasts{{.OnCluster}} AS
+SELECT
+    series, issued_at, target_ts, horizon, mean, p05, p10, p50, p90, p95,
+    model_id, model_kind, data_cut, fallback, reason
+FROM forecasts FINAL
+SETTINGS do_not_merge_across_partitions_select_final = 1;
+
+CREATE OR REPLACE VIEW v_forecasts_latest{{.OnCluster}} AS
+SELECT
+    series, issued_at, target_ts, horizon, mean, p05, p10, p50, p90, p95,
+    model_id, model_kind, data_cut, fallback, reason
+FROM v_forecasts
+WHERE (series, issued_at, data_cut, model_id) IN
+(
+    SELECT series, newest.1, newest.2, newest.3
+    FROM (SELECT series, max((issued_at, data_cut, model_id)) AS newest FROM forecasts GROUP BY series)
+);
+
+CREATE OR REPLACE VIEW v_scores{{.OnCluster}} AS
+SELECT
+    series, target_ts, issued_at, horizon, model_id, actual, mean, error, abs_error, pct_error, scaled_error,
+    pinball, covered_80, covered_90, scored_at
+FROM scores FINAL
+SETTINGS do_not_merge_across_partitions_select_final = 1;
+
+CREATE OR REPLACE VIEW v_scores_daily{{.OnCluster}} AS
+SELECT
+    series,
+    toDate(target_ts) AS day,
+    model_id,
+    count() AS n,
+    avg(abs_error) AS mae,
+    avgIf(abs(pct_error), isFinite(pct_error)) AS mape,
+    avg(covered_80) AS coverage_80,
+    avg(covered_90) AS coverage_90
+FROM v_scores
+WHERE isFinite(abs_error)
+GROUP BY series, day, model_id;
+
+CREATE OR REPLACE VIEW v_events{{.OnCluster}} AS
+SELECT at, kind, service, instance, class, code, condition, severity, subject, message, value, threshold, attributes, id
+FROM events FINAL
+SETTINGS do_not_merge_across_partitions_select_final = 1;
+
+-- One row an occurrence: its last transition. At the same instant the later state is the one further on.
+CREATE OR REPLACE VIEW v_alerts{{.OnCluster}} AS
+SELECT
+    fingerprint, alert_id, name, severity, class, state, labels, summary, cause, runbook, started_at,
+    at AS updated_at,
+    if(state = 'resolved', at, toDateTime64(0, 3, 'UTC')) AS resolved_at,
+    events
+FROM
+(
+    SELECT *
+    FROM alerts FINAL
+    ORDER BY fingerprint, alert_id, at DESC, indexOf(['pending', 'firing', 'resolved'], state) DESC
+    LIMIT 1 BY fingerprint, alert_id
+);
+
+CREATE OR REPLACE VIEW v_alerts_open{{.OnCluster}} AS
+SELECT
+    fingerprint, alert_id, name, severity, class, state, labels, summary, cause, runbook, started_at, updated_at,
+    events
+FROM v_alerts
+WHERE state != 'resolved';

@@ -1,0 +1,160 @@
+package eval
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/bellwether-forecast/bellwether/libs/model"
+)
+
+// ErrConformal is returned for a table that Apply could not use.
+var ErrConformal = errors.New("eval: bad conformal table")
+
+// Bounds of the pooling of neighbouring horizons.
+const (
+	enoughResiduals = 100 // residuals wanted for the quantiles of one horizon
+	maxAround       = 6   // horizons on either side that are pooled to get them
+)
+
+// Conformal turns point forecasts into quantiles by split conformal prediction (Vovk, Gammerman & Shafer 2005; per
+// horizon as in Stankeviciute, Alaa & van der Schaar, NeurIPS 2021): the quantile at a level is the mean shifted by the
+// quantile of the residuals that the model made in its backtest, out of sample, at that horizon. Levels are corrected
+// for the finite number n of origins to ceil((n+1)*level)/n, on both sides away from the median, which makes intervals
+// of few origins wider. As the residuals of demand grow with its level, they are taken as log(actual/mean) where all
+// of both are positive, so that no quantile of a positive mean is ever below 0, and as differences elsewhere.
+//
+// The guarantee of the method asks for exchangeable residuals. Those of a time series are not quite: coverage is
+// close to nominal as long as the weeks of the backtest are like the ones to come, and is to be watched.
+type Conformal struct {
+	Relative bool        `json:"relative"` // offsets are logarithms of a factor, not differences
+	Levels   []float64   `json:"levels"`   // ascending, within (0, 1)
+	Offsets  [][]float64 `json:"offsets"`  // [level][h-1]; ascending in level
+}
+
+// NewConformal learns the offsets at the levels, ascending, from a backtest. It pools the residuals of up to six
+// neighbouring horizons on either side when a horizon has less than 100 of its own. It returns model.ErrTooShort when
+// some horizon has no residual.
+func NewConformal(r Result, levels []float64) (Conformal, error) {
+	c := Conformal{Relative: r.positive(), Levels: slices.Clone(levels), Offsets: make([][]float64, len(levels))}
+	for i := range c.Offsets {
+		c.Offsets[i] = make([]float64, r.Horizon)
+	}
+	n := len(r.Origins) - r.Failed()
+	around := min(maxAround, (enoughResiduals/max(n, 1)+1)/2)
+	for h := range r.Horizon {
+		res := r.residuals(max(0, h-around), min(r.Horizon, h+around+1), c.Relative)
+		if len(res) == 0 {
+			return Conformal{}, fmt.Errorf("conformal of %s: no residual at horizon %d: %w", r.Kind, h+1, model.ErrTooShort)
+		}
+		slices.Sort(res)
+		for i, level := range levels {
+			c.Offsets[i][h] = quantile(res, corrected(level, n))
+		}
+	}
+	if err := c.Check(); err != nil {
+		return Conformal{}, fmt.Errorf("conformal of %s: %w", r.Kind, err)
+	}
+	return c, nil
+}
+
+// Check returns ErrConformal, with the reason, for a table that is not of the form documented on Conformal.
+func (c Conformal) Check() error {
+	if len(c.Levels) == 0 || len(c.Offsets) != len(c.Levels) || len(c.Offsets[0]) == 0 {
+		return fmt.Errorf("%d levels, %d rows: %w", len(c.Levels), len(c.Offsets), ErrConformal)
+	}
+	for i, level := range c.Levels {
+		if !(level > 0 && level < 1) || i > 0 && level <= c.Levels[i-1] {
+			return fmt.Errorf("levels %v: %w", c.Levels, ErrConformal)
+		}
+		if len(c.Offsets[i]) != len(c.Offsets[0]) {
+			return fmt.Errorf("level %v has %d horizons, not %d: %w", level, len(c.Offsets[i]), len(c.Offsets[0]), ErrConformal)
+		}
+		for h, v := range c.Offsets[i] {
+			if math.IsNaN(v) || i > 0 && v < c.Offsets[i-1][h] {
+				return fmt.Errorf("offset %v at level %v, horizon %d: %w", v, level, h+1, ErrConformal)
+			}
+		}
+	}
+	return nil
+}
+
+// Apply returns the quantiles of a forecast, [level][h-1]. Horizons beyond the table get the offsets of its last one.
+// Where offsets are relative, a mean that is not positive is its own quantile at every level.
+func (c Conformal) Apply(mean []float64) [][]float64 {
+	out := make([][]float64, len(c.Levels))
+	for i, offsets := range c.Offsets {
+		out[i] = make([]float64, len(mean))
+		for h, m := range mean {
+			off := offsets[min(h, len(offsets)-1)]
+			switch {
+			case !c.Relative:
+				out[i][h] = m + off
+			case m > 0:
+				out[i][h] = m * math.Exp(off)
+			default:
+				out[i][h] = m
+			}
+		}
+	}
+	return out
+}
+
+// positive reports whether all forecasts and actual values are.
+func (r Result) positive() bool {
+	for _, o := range r.Origins {
+		for h, f := range o.Mean {
+			// A missing actual value is neither.
+			if f <= 0 || o.Actual[h] <= 0 {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// residuals returns those of the horizon indices [lo, hi) at all origins.
+func (r Result) residuals(lo, hi int, relative bool) []float64 {
+	var out []float64
+	for _, o := range r.Origins {
+		if o.Err != nil {
+			continue
+		}
+		for h := lo; h < hi; h++ {
+			e := o.Actual[h] - o.Mean[h]
+			if relative {
+				e = math.Log(o.Actual[h] / o.Mean[h])
+			}
+			if !math.IsNaN(e) {
+				out = append(out, e)
+			}
+		}
+	}
+	return out
+}
+
+// corrected returns the share of n residuals that has to lie below the quantile at a level.
+func corrected(level float64, n int) float64 {
+	if n == 0 {
+		return level
+	}
+	k := float64(n + 1)
+	switch {
+	case level > 0.5:
+		return min(1, math.Ceil(k*level)/float64(n))
+	case level < 0.5:
+		return max(0, 1-math.Ceil(k*(1-level))/float64(n))
+	}
+	return level
+}
+
+// quantile returns the quantile of ascending values, interpolated (type 7 of Hyndman & Fan 1996).
+func quantile(sorted []float64, share float64) float64 {
+	at := share * float64(len(sorted)-1)
+	i := int(at)
+	if i+1 >= len(sorted) {
+		return sorted[len(sorted)-1]
+	}
+	return sorted[i] + (at-float64(i))*(sorted[i+1]-sorted[i])
+}

@@ -1,0 +1,98 @@
+package model
+
+import (
+	"math"
+	"slices"
+)
+
+// rareNonPositive is the share of values <= 0 up to which they count as missing and logarithms are taken.
+const rareNonPositive = 0.02
+
+// reach is how far beyond the training values a forecast may go, as a share of their range.
+const reach = 0.5
+
+// scale maps values of a series to the scale on which a model is linear, and back.
+type scale struct {
+	Log    bool    `json:"log"`
+	Centre float64 `json:"centre"` // subtracted after the logarithm
+	Unit   float64 `json:"unit"`   // divided by after that
+	Lo     float64 `json:"lo"`     // least and greatest transformed value: a forecast is kept within
+	Hi     float64 `json:"hi"`     // them and a value beyond them counts as missing
+}
+
+// newScale chooses the scale for the training values and returns it with the values on it, NaN where missing.
+//
+// The range [Lo, Hi] is that of the values between the 0.1 % and 99.9 % quantiles, widened by half its width on both
+// sides but by at least ln 2 on the logarithmic scale: no forecast leaves it, so that recursion cannot explode.
+func newScale(y []float64) (scale, []float64) {
+	observed, low := 0, 0
+	for _, v := range y {
+		if finite(v) {
+			observed++
+			if v <= 0 {
+				low++
+			}
+		}
+	}
+	s := scale{Log: float64(low) <= rareNonPositive*float64(observed), Unit: 1}
+	x := make([]float64, len(y))
+	sorted := make([]float64, 0, len(y))
+	for i, v := range y {
+		x[i] = s.to(v)
+		if finite(x[i]) {
+			sorted = append(sorted, x[i])
+		} else {
+			x[i] = math.NaN()
+		}
+	}
+	if len(sorted) == 0 {
+		return s, x
+	}
+	slices.Sort(sorted)
+	s.Centre = sorted[len(sorted)/2]
+	cut := len(sorted) / 1000
+	lo, hi := sorted[cut], sorted[len(sorted)-1-cut]
+	margin := reach * (hi - lo)
+	if s.Log {
+		margin = max(margin, math.Ln2)
+	} else {
+		s.Unit = max(hi-lo, math.Abs(s.Centre), math.SmallestNonzeroFloat64)
+		margin = max(margin, s.Unit)
+	}
+	s.Lo, s.Hi = (lo-margin-s.Centre)/s.Unit, (hi+margin-s.Centre)/s.Unit
+	for i, v := range x {
+		x[i] = s.inRange((v - s.Centre) / s.Unit)
+	}
+	return s, x
+}
+
+// to returns v on the scale, NaN when it is missing or has no logarithm. Range is not checked.
+func (s scale) to(v float64) float64 {
+	if !s.Log {
+		return (v - s.Centre) / s.Unit
+	}
+	if !(v > 0) {
+		return math.NaN()
+	}
+	return (math.Log(v) - s.Centre) / s.Unit
+}
+
+// inRange returns x, or NaN when it is beyond the range.
+func (s scale) inRange(x float64) float64 {
+	if x >= s.Lo && x <= s.Hi {
+		return x
+	}
+	return math.NaN()
+}
+
+// clamp returns x kept within the range.
+func (s scale) clamp(x float64) float64 { return min(max(x, s.Lo), s.Hi) }
+
+// from returns the value in the unit of the series.
+func (s scale) from(x float64) float64 {
+	v := x*s.Unit + s.Centre
+	if s.Log {
+		return math.Exp(v)
+	}
+	return v
+}

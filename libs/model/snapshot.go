@@ -1,0 +1,95 @@
+package model
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+)
+
+// SnapshotVersion is the version of the snapshots this code writes, and the only one it reads.
+const SnapshotVersion = 1
+
+// Errors of Decode.
+var (
+	ErrVersion  = errors.New("model: unknown snapshot version")
+	ErrSnapshot = errors.New("model: snapshot is damaged")
+)
+
+// snapshot is the envelope of a fitted model.
+type snapshot struct {
+	Version int             `json:"version"`
+	Kind    Kind            `json:"kind"`
+	Model   json.RawMessage `json:"model"`
+}
+
+// Encode returns f as JSON. The same fit gives the same bytes, and Decode gives back every number exactly. It returns
+// ErrKind for a Forecaster that is not of this package.
+func Encode(f Forecaster) ([]byte, error) {
+	switch f.(type) {
+	case SeasonalNaive, WeekMean, *autoregression:
+	default:
+		return nil, fmt.Errorf("encode %T: %w", f, ErrKind)
+	}
+	m, err := json.Marshal(f)
+	if err != nil {
+		return nil, fmt.Errorf("encode %s: %w", f.Kind(), err)
+	}
+	b, err := json.Marshal(snapshot{Version: SnapshotVersion, Kind: f.Kind(), Model: m})
+	if err != nil {
+		return nil, fmt.Errorf("encode %s: %w", f.Kind(), err)
+	}
+	return b, nil
+}
+
+// Decode returns the model in a snapshot. Errors are ErrVersion, ErrKind and ErrSnapshot, with what was found. Every
+// number is checked: a snapshot that decodes also forecasts.
+func Decode(b []byte) (Forecaster, error) {
+	var s snapshot
+	if err := settings(string(b), &s); err != nil {
+		return nil, fmt.Errorf("decode: %w: %w", err, ErrSnapshot)
+	}
+	if s.Version != SnapshotVersion {
+		return nil, fmt.Errorf("version %d, want %d: %w", s.Version, SnapshotVersion, ErrVersion)
+	}
+	switch s.Kind {
+	case KindARRidge, KindARRidgeWeek:
+		m := &autoregression{kind: s.Kind}
+		if err := settings(string(s.Model), m); err != nil {
+			return nil, fmt.Errorf("decode %s: %w: %w", s.Kind, err, ErrSnapshot)
+		}
+		if err := m.check(); err != nil {
+			return nil, fmt.Errorf("decode %s: %w: %w", s.Kind, err, ErrSnapshot)
+		}
+		return m, nil
+	}
+	f, err := FitterFor(s.Kind, string(s.Model))
+	if err != nil {
+		return nil, fmt.Errorf("decode: %w", err)
+	}
+	// The other models are their own Forecasters.
+	fc, ok := f.(Forecaster)
+	if !ok {
+		return nil, fmt.Errorf("decode %s: %w", s.Kind, ErrKind)
+	}
+	return fc, nil
+}
+
+// check reports why m cannot forecast.
+func (m *autoregression) check() error {
+	if _, err := slotsPerDay(m.Step); err != nil {
+		return err
+	}
+	if len(m.Lags) == 0 || !slices.IsSorted(m.Lags) || m.Lags[0] < 1 || m.Lags[len(m.Lags)-1] > 60*m.perDay() {
+		return fmt.Errorf("lags %v", m.Lags)
+	}
+	if m.Yearly < 0 || m.Yearly > len(m.Beta) || len(m.Beta) != m.layout().unknowns() {
+		return fmt.Errorf("%d coefficients for %d lags and %d Fourier pairs", len(m.Beta), len(m.Lags), m.Yearly)
+	}
+	// JSON has no NaN or infinity, so that only the order and signs of the scale are left to check.
+	if s := m.Scale; !(s.Unit > 0) || s.Lo > s.Hi || math.IsInf(s.from(s.Hi), 0) || math.IsInf(s.from(s.Lo), 0) {
+		return fmt.Errorf("scale %+v", s)
+	}
+	return nil
+}

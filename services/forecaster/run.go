@@ -1,0 +1,32 @@
+package forecaster
+
+import (
+	"context"
+
+	"go.uber.org/zap"
+
+	"github.com/bellwether-forecast/bellwether/libs/event"
+	"github.com/bellwether-forecast/bellwether/libs/stage"
+	"github.com/bellwether-forecast/bellwether/libs/wire"
+	"github.com/bellwether-forecast/bellwether/services/internal/node"
+)
+
+// Run runs the service until ctx is done.
+func Run(ctx context.Context, common node.Config, cfg Config, log *zap.Logger) error {
+	n, err := node.Start(ctx, event.Forecaster, common, log)
+	if err != nil {
+		return err
+	}
+	artifacts, err := n.Bus.Objects(ctx, wire.BucketArtifact)
+	if err != nil {
+		return n.Abort(ctx, err)
+	}
+	desk := New(cfg, n.Instance, n.Store, artifacts)
+	n.Consume(stage.Subscription{
+		Stream: wire.StreamObs, Consumer: "forecaster_obs", Filters: []string{wire.AllValid}, Handler: desk.Observations(), Sink: n.Store,
+	})
+	n.Consume(stage.Subscription{
+		Stream: wire.StreamModel, Consumer: "forecaster_model", Filters: []string{wire.AllModels}, Handler: desk.Models(), Sink: n.Store,
+	})
+	return n.Run(ctx)
+}

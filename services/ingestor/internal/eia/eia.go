@@ -1,0 +1,133 @@
+// Package eia reads hourly series from the EIA API v2.
+//
+// Periods are hour-ending labels in UTC: 2023-01-02T05 is the hour from 04:00 to 05:00. The label is kept as the time
+// of the observation.
+package eia
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+	"golang.org/x/time/rate"
+
+	"github.com/bellwether-forecast/bellwether/libs/breaker"
+	"github.com/bellwether-forecast/bellwether/services/ingestor/internal/source"
+)
+
+// Routes under /v2/electricity/rto/ that this client reads.
+const (
+	RouteRegion = "region-data"        // keys are respondents, "PJM"
+	RouteSubBA  = "region-sub-ba-data" // keys are parent and sub-area, "MISO-0027"
+)
+
+const (
+	layout   = "2006-01-02T15"
+	pageRows = 5000     // the API returns no more rows at once
+	bodyMax  = 64 << 20 // bytes of one answer
+	unit     = "megawatthours"
+)
+
+// Config says which route to read and how hard to try.
+type Config struct {
+	BaseURL string // "https://api.eia.gov"
+	Key     string // never logged, never part of an error
+	Route   string // RouteRegion or RouteSubBA
+	Type    string // facet type of RouteRegion, "D" for demand
+
+	Timeout  time.Duration // of one request
+	Tries    uint          // attempts for one page, the first included
+	Wait     time.Duration // before the second attempt; grows by half with jitter
+	MaxWait  time.Duration // between two attempts
+	PageSize int           // rows asked for at once; 0 means 5,000
+}
+
+// Client reads from the API. It is safe for concurrent use.
+type Client struct {
+	cfg     Config
+	http    *http.Client
+	limiter *rate.Limiter
+	breaker *breaker.Breaker
+}
+
+// New returns a client. hc must not be shared with other hosts: its redirects are turned off, because a redirect would
+// carry the key elsewhere. b counts whole requests that failed for want of the upstream; see Down.
+func New(cfg Config, hc *http.Client, limiter *rate.Limiter, b *breaker.Breaker) *Client {
+	own := *hc
+	own.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	if cfg.PageSize <= 0 {
+		cfg.PageSize = pageRows
+	}
+	return &Client{cfg: cfg, http: &own, limiter: limiter, breaker: b}
+}
+
+// Down reports whether err tells that the upstream is down, as the breaker asks.
+func Down(err error) bool { return errors.Is(err, source.ErrUnavailable) }
+
+// get asks for path until an answer can be used and decodes it into out.
+func (c *Client) get(ctx context.Context, path string, params url.Values, out any) error {
+	waits := backoff.NewExponentialBackOff()
+	waits.InitialInterval, waits.MaxInterval = c.cfg.Wait, c.cfg.MaxWait
+	_, err := backoff.Retry(ctx, func() (struct{}, error) {
+		if err := c.limiter.Wait(ctx); err != nil {
+			return struct{}{}, backoff.Permanent(source.Errorf(source.ErrUnavailable, "rate limit: %v", err))
+		}
+		err := c.breaker.Do(func() error { return c.try(ctx, path, params, out) })
+		switch {
+		case err == nil:
+			return struct{}{}, nil
+		case errors.Is(err, breaker.ErrOpen):
+			err = source.Errorf(source.ErrUnavailable, "%s: not asked: %v", path, err)
+			return struct{}{}, backoff.Permanent(err)
+		case !Down(err):
+			return struct{}{}, backoff.Permanent(err)
+		}
+		return struct{}{}, retryAfter(err)
+	}, backoff.WithBackOff(waits), backoff.WithMaxTries(c.cfg.Tries))
+	if late, ok := errors.AsType[*throttled](err); ok {
+		return late.err
+	}
+	return err
+}
+
+// try sends one request.
+func (c *Client) try(ctx context.Context, path string, params url.Values, out any) error {
+	ctx, cancel := context.WithTimeout(ctx, c.cfg.Timeout)
+	defer cancel()
+	query := url.Values{"api_key": {c.cfg.Key}}
+	for name, values := range params {
+		query[name] = values
+	}
+	// The key travels in the URL, so the URL must never appear in an error: messages name the path alone.
+	target := strings.TrimSuffix(c.cfg.BaseURL, "/") + path + "?" + query.Encode()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, target, nil)
+	if err != nil {
+		return source.Errorf(source.ErrConfig, "base URL: cannot be used; want a URL such as https://api.eia.gov")
+	}
+	req.Header.Set("Accept", "application/json")
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return c.unavailable(path, err)
+	}
+	defer resp.Body.Close()
+	body, err := readAll(resp)
+	if err != nil {
+		return c.unavailable(path, err)
+	}
+	if err := c.refused(path, resp, body); err != nil {
+		return err
+	}
+	if err := json.Unmarshal(body, out); err != nil {
+		// A wrong type is a changed schema; anything else is a body that did not come through.
+		if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+			return source.Errorf(source.ErrSchema, "%s: field %q is a JSON %s", path, wrong.Field, wrong.Value)
+		}
+		return source.Errorf(source.ErrUnavailable, "%s: truncated or not JSON after %d bytes: %v", path, len(body), err)
+	}
+	return nil
+}

@@ -1,0 +1,126 @@
+package eia
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/bellwether-forecast/bellwether/services/ingestor/internal/source"
+)
+
+// page is the part of a data answer that matters. total is a string, and was a number before version 2.1.6.
+type page struct {
+	Response *struct {
+		Total json.RawMessage    `json:"total"`
+		Data  *[]json.RawMessage `json:"data"`
+	} `json:"response"`
+}
+
+// Fetch returns the rows of w. The order of rows across pages is not trusted: rows are told apart by what they say.
+func (c *Client) Fetch(ctx context.Context, w source.Window) (source.Fetched, error) {
+	rows := source.NewCollector(w)
+	params := c.params(w)
+	var pages, count int
+	for offset := 0; ; {
+		params.Set("offset", strconv.Itoa(offset))
+		var p page
+		if err := c.get(ctx, c.path("/data/"), params, &p); err != nil {
+			return source.Fetched{}, err
+		}
+		pages++
+		if p.Response == nil || p.Response.Data == nil {
+			return source.Fetched{}, source.Errorf(source.ErrSchema, "%s: field response.data is missing", c.path("/data/"))
+		}
+		data := *p.Response.Data
+		news := 0
+		for _, raw := range data {
+			if c.collect(rows, raw) {
+				news++
+			}
+		}
+		count += len(data)
+		offset += len(data)
+		// total has been too small and too large at times. An empty page is the end in any case; a full one is not.
+		total, err := strconv.Atoi(strings.Trim(string(p.Response.Total), `"`))
+		if err != nil {
+			return source.Fetched{}, source.Errorf(source.ErrSchema, "%s: field response.total is %.40q, want a number",
+				c.path("/data/"), p.Response.Total)
+		}
+		if len(data) == 0 || offset >= total && len(data) < c.cfg.PageSize {
+			break
+		}
+		if news == 0 {
+			return source.Fetched{}, source.Errorf(source.ErrSchema, "%s: page at offset %d repeats earlier rows",
+				c.path("/data/"), offset-len(data))
+		}
+	}
+	f := rows.Fetched()
+	f.Pages, f.Count = pages, count
+	return f, nil
+}
+
+func (c *Client) path(rest string) string { return "/v2/electricity/rto/" + c.cfg.Route + rest }
+
+func (c *Client) params(w source.Window) url.Values {
+	p := url.Values{
+		"frequency": {"hourly"},
+		"data[0]":   {"value"},
+		"start":     {w.From.UTC().Format(layout)},
+		"end":       {w.To.UTC().Format(layout)},
+		"length":    {strconv.Itoa(c.cfg.PageSize)},
+	}
+	sort := []string{"period", "respondent", "type"}
+	if c.cfg.Route == RouteSubBA {
+		sort = []string{"period", "parent", "subba"}
+		parents := map[string]bool{}
+		for _, k := range w.Keys {
+			parent, sub, _ := strings.Cut(k, "-")
+			p.Add("facets[subba][]", sub)
+			if !parents[parent] {
+				p.Add("facets[parent][]", parent)
+			}
+			parents[parent] = true
+		}
+	} else {
+		p["facets[respondent][]"] = w.Keys
+		p.Set("facets[type][]", c.cfg.Type)
+	}
+	// A full key: without it pages overlap.
+	for i, column := range sort {
+		p.Set(fmt.Sprintf("sort[%d][column]", i), column)
+		p.Set(fmt.Sprintf("sort[%d][direction]", i), "asc")
+	}
+	return p
+}
+
+// Keys returns the keys the API knows. For RouteSubBA it knows parents and sub-areas apart, so that each comes alone.
+func (c *Client) Keys(ctx context.Context) ([]string, error) {
+	facets := []string{"respondent"}
+	if c.cfg.Route == RouteSubBA {
+		facets = []string{"parent", "subba"}
+	}
+	var keys []string
+	for _, name := range facets {
+		var answer struct {
+			Response *struct {
+				Facets []struct {
+					ID string `json:"id"`
+				} `json:"facets"`
+			} `json:"response"`
+		}
+		path := c.path("/facet/" + name + "/")
+		if err := c.get(ctx, path, nil, &answer); err != nil {
+			return nil, err
+		}
+		if answer.Response == nil {
+			return nil, source.Errorf(source.ErrSchema, "%s: field response is missing", path)
+		}
+		for _, f := range answer.Response.Facets {
+			keys = append(keys, f.ID)
+		}
+	}
+	return keys, nil
+}

@@ -1,0 +1,127 @@
+package eia
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/bellwether-forecast/bellwether/libs/series"
+	"github.com/bellwether-forecast/bellwether/services/ingestor/internal/source"
+)
+
+// row is one row as received. A nil field is absent; `null` is there and says nothing.
+type row struct {
+	Period     json.RawMessage `json:"period"`
+	Respondent json.RawMessage `json:"respondent"`
+	Type       json.RawMessage `json:"type"`
+	Parent     json.RawMessage `json:"parent"`
+	SubBA      json.RawMessage `json:"subba"`
+	Value      json.RawMessage `json:"value"`
+	Units      json.RawMessage `json:"value-units"`
+}
+
+// collect adds one row and reports whether it says something new.
+func (c *Client) collect(rows *source.Collector, raw json.RawMessage) bool {
+	var r row
+	payload := c.redact(string(raw))
+	bad := func(key, reason string, schema bool) bool {
+		period, _ := text(r.Period)
+		return rows.AddMalformed(key, series.Malformed{Period: period, Payload: payload, Reason: reason}, schema)
+	}
+	if err := json.Unmarshal(raw, &r); err != nil {
+		return bad("", "row: not an object", true)
+	}
+	key, reason, schema := c.key(&r)
+	if reason != "" {
+		return bad("", reason, schema)
+	}
+	if !rows.Has(key) {
+		return bad("", fmt.Sprintf("%s: %q was not asked for", c.keyField(), key), false)
+	}
+	ts, reason, schema := periodOf(r.Period)
+	if reason != "" {
+		return bad(key, reason, schema)
+	}
+	v, reason, schema := valueOf(r.Value)
+	if reason != "" {
+		return bad(key, reason, schema)
+	}
+	if u, ok := text(r.Units); ok && u != unit {
+		return bad(key, fmt.Sprintf("value-units: %q, want %q", u, unit), true)
+	}
+	return rows.Add(key, series.Observation{TS: ts, Value: v}, ts.Format(layout), payload)
+}
+
+func (c *Client) keyField() string {
+	if c.cfg.Route == RouteSubBA {
+		return "subba"
+	}
+	return "respondent"
+}
+
+// key returns the key a row belongs to, or what is wrong with it.
+func (c *Client) key(r *row) (key, reason string, schema bool) {
+	if c.cfg.Route == RouteSubBA {
+		parent, ok := text(r.Parent)
+		sub, also := text(r.SubBA)
+		if !ok || !also {
+			return "", "parent, subba: field missing", true
+		}
+		return parent + "-" + sub, "", false
+	}
+	respondent, ok := text(r.Respondent)
+	if !ok {
+		return "", "respondent: field missing", true
+	}
+	if t, ok := text(r.Type); ok && t != c.cfg.Type {
+		return "", fmt.Sprintf("type: %q was not asked for", t), false
+	}
+	return respondent, "", false
+}
+
+func periodOf(raw json.RawMessage) (ts time.Time, reason string, schema bool) {
+	if raw == nil {
+		return ts, "period: field missing", true
+	}
+	s, ok := text(raw)
+	if !ok {
+		return ts, fmt.Sprintf("period: %.40s, want YYYY-MM-DDTHH", raw), false
+	}
+	ts, err := time.Parse(layout, s)
+	if err != nil {
+		return ts, fmt.Sprintf("period: %.40q, want YYYY-MM-DDTHH", s), false
+	}
+	return ts, "", false
+}
+
+// valueOf reads a value: a string or, before version 2.1.6, a number. Null is a missing report.
+func valueOf(raw json.RawMessage) (v float64, reason string, schema bool) {
+	switch {
+	case raw == nil:
+		return 0, "value: field missing", true
+	case string(raw) == "null":
+		return math.NaN(), "", false
+	}
+	s, ok := text(raw)
+	if !ok {
+		s = string(raw)
+	}
+	v, err := strconv.ParseFloat(strings.TrimSpace(s), 64)
+	// ParseFloat also reads "NaN" and "Inf", which no report means.
+	if err != nil || math.IsNaN(v) || math.IsInf(v, 0) {
+		return 0, fmt.Sprintf("value: %.40q is not a number", s), false
+	}
+	return v, "", false
+}
+
+// text returns the JSON string raw holds, and whether it holds one.
+func text(raw json.RawMessage) (string, bool) {
+	var s *string
+	if raw == nil || json.Unmarshal(raw, &s) != nil || s == nil {
+		return "", false
+	}
+	return *s, true
+}

@@ -1,0 +1,120 @@
+package source
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/bellwether-forecast/bellwether/libs/series"
+)
+
+// Collector gathers rows as they come, in any order and with repetitions, into a Fetched.
+//
+// A period that comes twice with the same value is one observation. When the values differ the later one stands, as it
+// does for a value that was revised between two pages, and the earlier row is kept as malformed.
+type Collector struct {
+	keys  map[string]*keyRows
+	stray []series.Malformed
+	seen  map[string]bool // payloads of malformed rows
+}
+
+type keyRows struct {
+	at   map[int64]int // period to index in obs
+	obs  []series.Observation
+	raw  []string // payloads of obs
+	rows Rows
+}
+
+// NewCollector returns a collector for the keys of w.
+func NewCollector(w Window) *Collector {
+	c := &Collector{keys: make(map[string]*keyRows, len(w.Keys)), seen: map[string]bool{}}
+	for _, k := range w.Keys {
+		c.keys[k] = &keyRows{at: map[int64]int{}}
+	}
+	return c
+}
+
+// Has reports whether key was asked for.
+func (c *Collector) Has(key string) bool { return c.keys[key] != nil }
+
+// Add adds an observation of a key that was asked for, and reports whether it says something new.
+func (c *Collector) Add(key string, o series.Observation, period, payload string) bool {
+	k := c.keys[key]
+	i, repeated := k.at[o.TS.Unix()]
+	if !repeated {
+		k.at[o.TS.Unix()] = len(k.obs)
+		k.obs = append(k.obs, o)
+		k.raw = append(k.raw, payload)
+		return true
+	}
+	if Same(k.obs[i].Value, o.Value) {
+		return false
+	}
+	c.AddMalformed(key, series.Malformed{
+		Period:  period,
+		Payload: k.raw[i],
+		Reason:  fmt.Sprintf("period: reported twice with different values, %s and later %s", text(k.obs[i].Value), text(o.Value)),
+	}, false)
+	k.obs[i], k.raw[i] = o, payload
+	return true
+}
+
+// AddMalformed adds a row that cannot be read, and reports whether it says something new. key is empty when the row
+// does not say whose it is: it then goes to the only key asked for, or else to the stray rows. schema means that the
+// row lacks a field.
+func (c *Collector) AddMalformed(key string, m series.Malformed, schema bool) bool {
+	id := key + "\x00" + m.Payload + "\x00" + m.Reason
+	if c.seen[id] {
+		return false
+	}
+	c.seen[id] = true
+	if key == "" && len(c.keys) == 1 {
+		for only := range c.keys {
+			key = only
+		}
+	}
+	k := c.keys[key]
+	if k == nil {
+		c.stray = append(c.stray, m)
+		return true
+	}
+	k.rows.Malformed = append(k.rows.Malformed, m)
+	if schema {
+		k.rows.Schema++
+	}
+	return true
+}
+
+// Fetched returns what was gathered, observations by time.
+func (c *Collector) Fetched() Fetched {
+	f := Fetched{Keys: make(map[string]Rows, len(c.keys)), Stray: c.stray}
+	for key, k := range c.keys {
+		k.rows.Obs = k.obs
+		slices.SortFunc(k.rows.Obs, func(a, b series.Observation) int { return a.TS.Compare(b.TS) })
+		f.Keys[key] = k.rows
+	}
+	return f
+}
+
+// Same reports whether two values say the same; a missing value is the same as a missing value.
+func Same(a, b float64) bool { return a == b || math.IsNaN(a) && math.IsNaN(b) }
+
+func text(v float64) string {
+	if math.IsNaN(v) {
+		return "none"
+	}
+	return fmt.Sprintf("%g", v)
+}
+
+// Latest returns the newest period of obs that has a value, or the zero time.
+func Latest(obs []series.Observation) time.Time {
+	var last time.Time
+	for _, o := range obs {
+		if !math.IsNaN(o.Value) && cmp.Compare(o.TS.Unix(), last.Unix()) > 0 {
+			last = o.TS
+		}
+	}
+	return last
+}

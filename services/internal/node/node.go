@@ -1,0 +1,233 @@
+// Package node starts what every service needs: connections to the bus and the store, probes and metrics, heartbeats,
+// lag events and error events. Each service's Run then reads as the list of what is its own.
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/zap"
+
+	"github.com/bellwether-forecast/bellwether/libs/app"
+	"github.com/bellwether-forecast/bellwether/libs/chio"
+	"github.com/bellwether-forecast/bellwether/libs/event"
+	"github.com/bellwether-forecast/bellwether/libs/natsio"
+	"github.com/bellwether-forecast/bellwether/libs/ops"
+	"github.com/bellwether-forecast/bellwether/libs/report"
+	"github.com/bellwether-forecast/bellwether/libs/stage"
+)
+
+// Node is one running instance of a service.
+type Node struct {
+	Service  string
+	Instance string
+	Bus      *natsio.Bus
+	Store    *chio.Store
+	Report   *report.Reporter
+	Log      *zap.Logger
+	Registry *prometheus.Registry
+
+	app     *app.App
+	cfg     Config
+	mu      sync.Mutex
+	watched []consumer
+}
+
+type consumer struct{ stream, name string }
+
+// Start connects the service and registers its common tasks. On error everything already open is closed.
+// A missing bus, store or schema is waited for, with a log line, until ctx is done.
+func Start(ctx context.Context, service string, cfg Config, log *zap.Logger) (*Node, error) {
+	n := &Node{Service: service, Instance: cfg.Instance, Log: log.Named(service), Registry: ops.Registry(), app: app.New(cfg.Drain), cfg: cfg}
+	if n.Instance == "" {
+		host, err := os.Hostname()
+		if err != nil {
+			return nil, fmt.Errorf("instance: %w; set --instance", err)
+		}
+		n.Instance = fmt.Sprintf("%s-%s-%d", service, host, os.Getpid())
+	}
+	if err := n.connect(ctx); err != nil {
+		return nil, errors.Join(err, n.app.Close(ctx))
+	}
+	return n, nil
+}
+
+func (n *Node) connect(ctx context.Context) error {
+	natsCfg := n.cfg.NATS
+	natsCfg.Name = n.Instance
+	bus, err := natsio.Connect(ctx, natsCfg, n.Log.Named("nats"), n.Registry)
+	if err != nil {
+		return err
+	}
+	n.Bus = bus
+	n.app.OnStop("nats", bus.Close)
+	if n.Store, err = n.openStore(ctx); err != nil {
+		return err
+	}
+	n.app.OnStop("clickhouse", func(context.Context) error { return n.Store.Close() })
+	n.Report = report.New(n.Service, n.Instance, app.Version, bus, nil)
+	n.app.Go("heartbeat", n.beat)
+	if n.cfg.HTTP == "" {
+		return nil
+	}
+	l, err := ops.Listen(ctx, n.cfg.HTTP)
+	if err != nil {
+		return err
+	}
+	n.Log.Info("serving probes and metrics", zap.String("address", l.Addr().String()))
+	n.app.Go("http", ops.Serve(l, n.Registry, n.ready))
+	return nil
+}
+
+// openStore waits until the store answers and has its schema: services may start before the store does.
+func (n *Node) openStore(ctx context.Context) (*chio.Store, error) {
+	for {
+		store, err := chio.Open(ctx, n.cfg.Store, n.Registry)
+		if err == nil {
+			return store, nil
+		}
+		if !errors.Is(err, chio.ErrUnavailable) {
+			return nil, err
+		}
+		n.Log.Warn("waiting for ClickHouse", zap.Error(err))
+		select {
+		case <-ctx.Done():
+			return nil, err
+		case <-time.After(time.Second):
+		}
+	}
+}
+
+func (n *Node) ready() error { return n.Bus.Ready() }
+
+// Go adds a task; the service stops when it ends.
+func (n *Node) Go(name string, run func(ctx context.Context) error) { n.app.Go(name, run) }
+
+// OnStop registers the release of a resource.
+func (n *Node) OnStop(name string, run func(ctx context.Context) error) { n.app.OnStop(name, run) }
+
+// Run runs all tasks until ctx is done or one fails.
+func (n *Node) Run(ctx context.Context) error {
+	n.Log.Info("starting", zap.String("version", app.Version), zap.String("instance", n.Instance))
+	err := n.app.Run(ctx)
+	n.Log.Info("stopped", zap.Error(err))
+	return err
+}
+
+// Consume adds a subscription: its failures become error events, its backlog lag events.
+func (n *Node) Consume(s stage.Subscription) {
+	failures := &failures{node: n}
+	s.Report = failures.report
+	if s.Sink != nil {
+		s.Sink = clearing{Sink: s.Sink, failures: failures}
+	}
+	n.mu.Lock()
+	n.watched = append(n.watched, consumer{s.Stream, s.Consumer})
+	n.mu.Unlock()
+	n.app.Go("consume "+s.Consumer, func(ctx context.Context) error { return n.Bus.Consume(ctx, s) })
+}
+
+// beat sends a heartbeat and the lag of every subscription at each interval, and a last heartbeat on shutdown.
+func (n *Node) beat(ctx context.Context) error {
+	n.pulse(ctx, "starting")
+	t := time.NewTicker(n.cfg.Heartbeat)
+	defer t.Stop()
+	for {
+		select {
+		case <-t.C:
+			n.pulse(ctx, "running")
+		case <-ctx.Done():
+			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+			defer cancel()
+			n.pulse(last, "stopping")
+			return nil
+		}
+	}
+}
+
+// pulse must not end the service: a bus that is away for a while is the transport's to wait for.
+func (n *Node) pulse(ctx context.Context, state string) {
+	ctx, cancel := context.WithTimeout(ctx, max(n.cfg.Heartbeat, time.Second))
+	defer cancel()
+	if err := n.Report.Heartbeat(ctx, state, n.cfg.Heartbeat, n.Bus.Processed()); err != nil {
+		n.Log.Warn("heartbeat not sent", zap.Error(err))
+		return
+	}
+	if state != "running" {
+		return
+	}
+	n.mu.Lock()
+	watched := n.watched
+	n.mu.Unlock()
+	for _, c := range watched {
+		lag, err := n.Bus.Lag(ctx, c.stream, c.name)
+		if err == nil {
+			err = n.Report.Lag(ctx, lag)
+		}
+		if err != nil && ctx.Err() == nil {
+			n.Log.Warn("lag not reported", zap.String("consumer", c.name), zap.Error(err))
+		}
+	}
+}
+
+// failures turns failed messages into error events.
+type failures struct {
+	node *Node
+	mu   sync.Mutex
+	down bool // the store refused the last write
+}
+
+func (f *failures) report(ctx context.Context, x stage.Failure) {
+	n := f.node
+	e := event.Error{Class: event.Operational, Code: "handler_failed", Subject: x.Subscription, Severity: event.Warning}
+	switch {
+	case x.DeadLetter:
+		e.Code = "dead_letter"
+	case x.Stage == "write":
+		e = event.Error{Class: event.Infrastructure, Code: "store_unavailable", Subject: n.Service, Severity: event.Critical}
+		f.mu.Lock()
+		f.down = true
+		f.mu.Unlock()
+	}
+	e.Message = fmt.Sprintf("%s: message %s on %s, attempt %d: %s: %v", x.Subscription, x.Message.ID, x.Message.Subject, x.Message.Attempt, x.Stage, x.Err)
+	n.Log.Error("message failed", zap.String("consumer", x.Subscription), zap.String("subject", x.Message.Subject),
+		zap.String("id", x.Message.ID), zap.Int("attempt", x.Message.Attempt), zap.String("stage", x.Stage),
+		zap.Bool("dead_letter", x.DeadLetter), zap.Error(x.Err))
+	if err := n.Report.Raise(ctx, e); err != nil {
+		n.Log.Warn("error event not sent", zap.Error(err))
+	}
+}
+
+// clearing reports the end of a store outage at the first write that succeeds.
+type clearing struct {
+	stage.Sink
+	failures *failures
+}
+
+// Write implements stage.Sink.
+func (c clearing) Write(ctx context.Context, token string, rows []stage.Row) error {
+	if err := c.Sink.Write(ctx, token, rows); err != nil {
+		return err
+	}
+	f := c.failures
+	f.mu.Lock()
+	was := f.down
+	f.down = false
+	f.mu.Unlock()
+	if !was {
+		return nil
+	}
+	e := event.Error{Class: event.Infrastructure, Code: "store_unavailable", Subject: f.node.Service, Severity: event.Critical, Message: "the store takes rows again"}
+	if err := f.node.Report.Clear(ctx, e); err != nil {
+		f.node.Log.Warn("error event not sent", zap.Error(err))
+	}
+	return nil
+}
+
+// Abort closes the node and returns err: for a Run that fails before its tasks start.
+func (n *Node) Abort(ctx context.Context, err error) error { return errors.Join(err, n.app.Close(ctx)) }

@@ -1,0 +1,42 @@
+package alert
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/bellwether-forecast/bellwether/libs/event"
+)
+
+// FloodName is the alert that stands for all those a limit held back.
+const FloodName = "alert_flood"
+
+// floodQuiet ends a flood when nothing was held back for this long and the signals' own policy names no quiet period.
+const floodQuiet = 10 * time.Minute
+
+// flood holds back a signal and says so once: one alert for each name that reached its limit. Signals held back are
+// not remembered. Conditions that are reported again come back by themselves when there is room; the others are in the
+// record of events only.
+func (e *Engine) flood(now time.Time, s Signal) []event.Alert {
+	e.dropped++
+	quiet := s.Policy.Quiet
+	if quiet == 0 {
+		quiet = floodQuiet
+	}
+	return e.Observe(now, Signal{
+		Name:     FloodName,
+		Labels:   map[string]string{"alert": s.Name},
+		Severity: event.Warning,
+		Class:    s.Class,
+		Active:   true,
+		At:       s.At,
+		EventID:  s.EventID,
+		Summary:  fmt.Sprintf("too many alerts %s; further ones are held back", s.Name),
+		Cause:    fmt.Sprintf("%d alerts %s are open, the limit is %d; newest held back: %s", e.count[s.Name], s.Name, s.Policy.MaxOpen, Labels(s.Labels)),
+		Runbook:  floodRunbook(s.Name),
+		Policy:   Policy{Quiet: quiet},
+	})
+}
+
+func floodRunbook(name string) string {
+	return fmt.Sprintf("look for one cause behind many alerts: SELECT labels, cause FROM v_alerts WHERE name = '%s' AND state = 'firing'; docs/runbooks.md#%s", name, FloodName)
+}

@@ -1,0 +1,33 @@
+package trainer
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Config is what can be set of the trainer.
+type Config struct {
+	History time.Duration `help:"Longest history to train on." default:"9600h"`
+	Origins int           `help:"Origins of each backtest." default:"24"`
+	Stride  int           `help:"Grid points between origins." default:"25"`
+	Horizon int           `help:"Steps forecast at each origin." default:"48"`
+	Refit   int           `help:"Backtest origins served by one fit; 1 fits anew at each." default:"4"`
+}
+
+// Validate reports every bad field.
+func (c Config) Validate() error {
+	var errs []error
+	if c.History < 14*24*time.Hour {
+		errs = append(errs, fmt.Errorf("history: %s is shorter than two weeks (336h)", c.History))
+	}
+	for _, f := range []struct {
+		name  string
+		value int
+	}{{"origins", c.Origins}, {"stride", c.Stride}, {"horizon", c.Horizon}, {"refit", c.Refit}} {
+		if f.value < 1 {
+			errs = append(errs, fmt.Errorf("%s: %d is not positive", f.name, f.value))
+		}
+	}
+	return errors.Join(errs...)
+}

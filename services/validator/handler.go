@@ -1,0 +1,107 @@
+// Package validator decides, observation by observation, what of the raw data the pipeline may use.
+//
+// It turns each raw batch into rows of the record (observations, revisions, verdicts, quarantine), one batch of what
+// passed, and events when the data of a series turn bad or good again.
+package validator
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/bellwether-forecast/bellwether/libs/series"
+	"github.com/bellwether-forecast/bellwether/libs/stage"
+	"github.com/bellwether-forecast/bellwether/libs/wire"
+	"github.com/bellwether-forecast/bellwether/services/validator/internal/check"
+)
+
+// History reads accepted observations from the record.
+type History interface {
+	// Tail returns the newest n grid points of a series, missing ones as NaN, with its unit and step. A series without
+	// observations is empty and no error.
+	Tail(ctx context.Context, id series.ID, n int) (series.Series, error)
+}
+
+// Handler validates raw batches. It implements stage.Handler and stage.Forgetter. Calls must come one at a time.
+type Handler struct {
+	cfg     Config
+	checks  checks
+	history History
+	states  map[series.ID]*state
+	alarms  map[series.ID]*alarms
+}
+
+var (
+	_ stage.Handler   = (*Handler)(nil)
+	_ stage.Forgetter = (*Handler)(nil)
+)
+
+// New returns a handler with the thresholds of cfg, which is valid.
+func New(cfg Config, h History) *Handler {
+	v := &Handler{cfg: cfg, checks: cfg.checks(), history: h}
+	v.Forget()
+	return v
+}
+
+// Forget drops what is known of all series. It is read from the record again when a batch needs it.
+func (h *Handler) Forget() {
+	h.states = make(map[series.ID]*state)
+	h.alarms = make(map[series.ID]*alarms)
+}
+
+// Handle validates one raw batch. The error is permanent when the message is not a batch, and passing when the record
+// cannot be read. State changes only when the whole batch was judged.
+func (h *Handler) Handle(ctx context.Context, in stage.Message) (stage.Result, error) {
+	b, err := wire.DecodeBatch(in.Data)
+	if err != nil {
+		return stage.Result{}, fmt.Errorf("validate %s: %w", in.Subject, err)
+	}
+	wrong := check.Batch(b, 0)
+	if wrong != "" {
+		return h.refuse(in, b, wrong), nil
+	}
+	st, err := h.state(ctx, b)
+	if err != nil {
+		return stage.Result{}, fmt.Errorf("validate %s: %w", b.Series, err)
+	}
+	if wrong = check.Batch(b, st.window.Step()); wrong != "" {
+		return h.refuse(in, b, wrong), nil
+	}
+	r := &run{checks: h.checks, in: in, batch: b, state: st}
+	r.judge()
+	return h.result(r, ""), nil
+}
+
+// refuse quarantines all of a batch that is not understood. Nothing of it is passed on, not even that it was the last
+// of a backfill: what it says about itself cannot be trusted.
+func (h *Handler) refuse(in stage.Message, b series.Batch, wrong string) stage.Result {
+	r := &run{checks: h.checks, in: in, batch: b}
+	r.refuse(wrong)
+	return h.result(r, wrong)
+}
+
+func (h *Handler) result(r *run, wrong string) stage.Result {
+	res := stage.Result{Rows: r.rows()}
+	if m, ok := r.valid(); ok && wrong == "" {
+		res.Out = append(res.Out, m)
+	}
+	res.Out = append(res.Out, h.events(r, wrong)...)
+	return res
+}
+
+// state returns the state of the series of b, from the record when it is not cached.
+func (h *Handler) state(ctx context.Context, b series.Batch) (*state, error) {
+	if st, ok := h.states[b.Series]; ok {
+		return st, nil
+	}
+	y, err := h.history.Tail(ctx, b.Series, windowPoints)
+	if err != nil {
+		return nil, fmt.Errorf("read history: %w", err)
+	}
+	st := newState(h.cfg, b, y)
+	h.states[b.Series] = st
+	if y.Observed() == 0 {
+		// Never seen before: there is no alarm of an earlier process to clear.
+		h.alarmsOf(b.Series).assumeClear()
+	}
+	return st, nil
+}

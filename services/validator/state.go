@@ -1,0 +1,103 @@
+package validator
+
+import (
+	"time"
+
+	"github.com/bellwether-forecast/bellwether/libs/record"
+	"github.com/bellwether-forecast/bellwether/libs/series"
+	"github.com/bellwether-forecast/bellwether/services/validator/internal/check"
+	"github.com/bellwether-forecast/bellwether/services/validator/internal/window"
+)
+
+// state is what the validator knows of one series: a cache of the record, and the points held back by the relative
+// range that may turn out to be a new level. The latter are not in the record's history, so after a restart their
+// count begins again.
+type state struct {
+	window *window.Window
+	unit   string
+	held   []held // increasing, in agreement with each other
+
+	// resend is forwarded with the next batch. A level shift releases points of earlier batches; when the process ended
+	// between writing and publishing them, nobody else would ever say them again.
+	resend []series.Observation
+}
+
+// held is a point that the relative range keeps back.
+type held struct {
+	g     int64
+	value float64
+	row   record.Quarantine
+}
+
+// newState returns the state of the series of b with the recorded values y, which may be empty.
+func newState(cfg Config, b series.Batch, y series.Series) *state {
+	st := &state{unit: b.Unit}
+	step := b.Step
+	if y.Observed() > 0 {
+		step = y.Step
+		if y.Unit != "" {
+			st.unit = y.Unit
+		}
+	}
+	st.window = window.New(step, windowPoints, referencePoints, cfg.LevelPoints)
+	st.window.Load(y)
+	if l := st.level(); l.N >= cfg.MinReference && !cfg.checks().relative.Fits(l.Recent, l.Median) {
+		st.resend = observed(y.Tail(2 * cfg.LevelPoints))
+	}
+	return st
+}
+
+func observed(y series.Series) []series.Observation {
+	var out []series.Observation
+	for i, v := range y.Values {
+		if v == v { // not NaN
+			out = append(out, series.Observation{TS: y.Time(i), Value: v})
+		}
+	}
+	return out
+}
+
+func (st *state) level() check.Level {
+	long, short, n := st.window.Medians()
+	return check.Level{Median: long, Recent: short, N: n}
+}
+
+// accept makes v the value at g. An accepted point among the held ones shows that the level did not change.
+func (st *state) accept(g int64, v float64, knownAt time.Time) {
+	st.window.Put(g, v, knownAt)
+	if len(st.held) > 0 && g > st.held[0].g {
+		st.held = st.held[:0]
+	}
+}
+
+// hold adds a kept-back point to the run of them and returns the run. Points older than the run do not count.
+func (st *state) hold(c check.Shift, h held) check.Run {
+	n := len(st.held)
+	switch {
+	case n > 0 && h.g < st.held[n-1].g:
+		st.replaceHeld(h)
+	case n > 0 && h.g == st.held[n-1].g:
+		st.held[n-1] = h
+	default:
+		st.held = append(st.held, h)
+	}
+	var run check.Run
+	start := 0
+	for i, x := range st.held {
+		if run = c.Extend(run, x.value); run.N == 1 {
+			start = i
+		}
+	}
+	// A run too far off to be accepted may go on for ever; only its newest points matter.
+	start = max(start, len(st.held)-c.Need)
+	st.held = append(st.held[:0], st.held[start:]...)
+	return run
+}
+
+func (st *state) replaceHeld(h held) {
+	for i := range st.held {
+		if st.held[i].g == h.g {
+			st.held[i] = h
+		}
+	}
+}
