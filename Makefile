@@ -79,7 +79,7 @@ fuzz: ## Run every fuzz target for FUZZTIME
 # Check and change the source
 
 .PHONY: check
-check: fmt-check generate-check tidy-check vet lint modules-check test-tools test ## Run everything that .ci/run does
+check: fmt-check generate-check tidy-check modules-check build vet lint test-tools test ## Run everything that .ci/run does
 
 .PHONY: fmt
 fmt: bin/golangci-lint bin/buf ## Format Go and protobuf files

@@ -117,3 +117,8 @@ func selectAll[T any](ctx context.Context, s *Store, query string, p params) ([]
 	})
 	return out, err
 }
+
+// readOnly lets a query read and set how it is run, but not change the store.
+func readOnly(ctx context.Context) context.Context {
+	return clickhouse.Context(ctx, clickhouse.WithSettings(clickhouse.Settings{"readonly": 2}))
+}

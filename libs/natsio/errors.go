@@ -8,7 +8,8 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
-	"github.com/sony/gobreaker/v2"
+
+	"github.com/bellwether-forecast/bellwether/libs/breaker"
 )
 
 var (
@@ -57,15 +58,12 @@ func busUnavailable(err error) bool {
 // dependencyDown tells an outage of something the handler needs from a failure to handle this message. A deadline is
 // not an outage here: a message may be too much work.
 func dependencyDown(err error) bool {
-	if errors.Is(err, gobreaker.ErrOpenState) || errors.Is(err, gobreaker.ErrTooManyRequests) {
-		return true
-	}
 	var unavailable interface{ Unavailable() bool }
 	if errors.As(err, &unavailable) {
 		return unavailable.Unavailable()
 	}
 	var op *net.OpError
-	return errors.Is(err, ErrUnavailable) || errors.As(err, &op)
+	return errors.Is(err, breaker.ErrOpen) || errors.Is(err, ErrUnavailable) || errors.As(err, &op)
 }
 
 // sinkDown tells an outage of the store from a failure of these rows.

@@ -52,3 +52,24 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 	}
 	return m
 }
+
+// consumerMetrics are the metrics of one consumer, looked up once.
+type consumerMetrics struct {
+	all         *metrics
+	name        string
+	redelivered prometheus.Counter
+	batch       prometheus.Observer
+}
+
+func (m *metrics) consumer(name string) consumerMetrics {
+	return consumerMetrics{
+		all:         m,
+		name:        name,
+		redelivered: m.redelivered.WithLabelValues(name),
+		batch:       m.batch.WithLabelValues(name),
+	}
+}
+
+func (m consumerMetrics) outcome(o string) { m.all.messages.WithLabelValues(m.name, o).Inc() }
+
+func (m consumerMetrics) outage(stage string) { m.all.outages.WithLabelValues(m.name, stage).Inc() }

@@ -49,7 +49,7 @@ func (h *Handler) Forget() {
 }
 
 // Handle validates one raw batch. The error is permanent when the message is not a batch, and passing when the record
-// cannot be read. State changes only when the whole batch was judged.
+// cannot be read; in both cases no state has changed.
 func (h *Handler) Handle(ctx context.Context, in stage.Message) (stage.Result, error) {
 	b, err := wire.DecodeBatch(in.Data)
 	if err != nil {

@@ -62,9 +62,15 @@ func (st *state) level() check.Level {
 	return check.Level{Median: long, Recent: short, N: n}
 }
 
-// accept makes v the value at g. An accepted point among the held ones shows that the level did not change.
+// accept makes v the value at g.
 func (st *state) accept(g int64, v float64, knownAt time.Time) {
 	st.window.Put(g, v, knownAt)
+	st.settle(g)
+}
+
+// settle ends the run of held points when g lies within or after it: an accepted value there shows that the level has
+// not changed.
+func (st *state) settle(g int64) {
 	if len(st.held) > 0 && g > st.held[0].g {
 		st.held = st.held[:0]
 	}

@@ -12,8 +12,8 @@ import (
 
 // Config is what every service needs. Services embed it in their own configuration.
 type Config struct {
-	NATS  natsio.Config `embed:"" prefix:"nats-" envprefix:"NATS_"`
-	Store chio.Config   `embed:"" prefix:"clickhouse-" envprefix:"CLICKHOUSE_"`
+	NATS  natsio.Config `embed:"" prefix:"nats-"`
+	Store chio.Config   `embed:"" prefix:"clickhouse-" envprefix:"BELLWETHER_CLICKHOUSE_"`
 
 	HTTP      string        `help:"Address of /livez, /readyz and /metrics; port 0 picks one, empty serves none." default:"127.0.0.1:0" env:"BELLWETHER_HTTP"`
 	Instance  string        `help:"Name of this process in events; the host's name and process id by default." env:"BELLWETHER_INSTANCE"`

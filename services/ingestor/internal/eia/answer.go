@@ -20,22 +20,18 @@ import (
 // throttled is an answer that says when to come back.
 type throttled struct {
 	err   error
-	after time.Duration
+	after time.Duration // zero leaves it to our own backoff
 }
 
 func (t *throttled) Error() string { return t.err.Error() }
-func (t *throttled) Unwrap() error { return t.err }
 
-// As lets the retry loop find the wait that the answer asked for.
-func (t *throttled) As(target any) bool {
-	if ra, ok := target.(**backoff.RetryAfterError); ok && t.after > 0 {
-		*ra = &backoff.RetryAfterError{Duration: t.after}
-		return true
+// Unwrap also gives the retry loop the wait that the answer asked for.
+func (t *throttled) Unwrap() []error {
+	if t.after <= 0 {
+		return []error{t.err}
 	}
-	return false
+	return []error{t.err, &backoff.RetryAfterError{Duration: t.after}}
 }
-
-func retryAfter(err error) error { return err }
 
 func readAll(resp *http.Response) ([]byte, error) {
 	body, err := io.ReadAll(io.LimitReader(resp.Body, bodyMax+1))

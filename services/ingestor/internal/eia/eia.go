@@ -8,6 +8,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -75,7 +76,7 @@ func (c *Client) get(ctx context.Context, path string, params url.Values, out an
 	waits.InitialInterval, waits.MaxInterval = c.cfg.Wait, c.cfg.MaxWait
 	_, err := backoff.Retry(ctx, func() (struct{}, error) {
 		if err := c.limiter.Wait(ctx); err != nil {
-			return struct{}{}, backoff.Permanent(source.Errorf(source.ErrUnavailable, "rate limit: %v", err))
+			return struct{}{}, backoff.Permanent(fmt.Errorf("%s: rate limit: %w", path, err))
 		}
 		err := c.breaker.Do(func() error { return c.try(ctx, path, params, out) })
 		switch {
@@ -87,7 +88,7 @@ func (c *Client) get(ctx context.Context, path string, params url.Values, out an
 		case !Down(err):
 			return struct{}{}, backoff.Permanent(err)
 		}
-		return struct{}{}, retryAfter(err)
+		return struct{}{}, err
 	}, backoff.WithBackOff(waits), backoff.WithMaxTries(c.cfg.Tries))
 	if late, ok := errors.AsType[*throttled](err); ok {
 		return late.err

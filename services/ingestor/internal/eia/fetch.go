@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -96,31 +97,48 @@ func (c *Client) params(w source.Window) url.Values {
 	return p
 }
 
-// Keys returns the keys the API knows. For RouteSubBA it knows parents and sub-areas apart, so that each comes alone.
-func (c *Client) Keys(ctx context.Context) ([]string, error) {
-	facets := []string{"respondent"}
-	if c.cfg.Route == RouteSubBA {
-		facets = []string{"parent", "subba"}
-	}
-	var keys []string
-	for _, name := range facets {
-		var answer struct {
-			Response *struct {
-				Facets []struct {
-					ID string `json:"id"`
-				} `json:"facets"`
-			} `json:"response"`
-		}
-		path := c.path("/facet/" + name + "/")
-		if err := c.get(ctx, path, nil, &answer); err != nil {
+// Unknown returns those of keys that the API does not list.
+func (c *Client) Unknown(ctx context.Context, keys []string) ([]string, error) {
+	if c.cfg.Route != RouteSubBA {
+		known, err := c.facet(ctx, "respondent")
+		if err != nil {
 			return nil, err
 		}
-		if answer.Response == nil {
-			return nil, source.Errorf(source.ErrSchema, "%s: field response is missing", path)
-		}
-		for _, f := range answer.Response.Facets {
-			keys = append(keys, f.ID)
-		}
+		return slices.DeleteFunc(slices.Clone(keys), func(k string) bool { return known[k] }), nil
 	}
-	return keys, nil
+	parents, err := c.facet(ctx, "parent")
+	if err != nil {
+		return nil, err
+	}
+	subs, err := c.facet(ctx, "subba")
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(slices.Clone(keys), func(k string) bool {
+		parent, sub, _ := strings.Cut(k, "-")
+		return parents[parent] && subs[sub]
+	}), nil
+}
+
+// facet returns the ids of a facet.
+func (c *Client) facet(ctx context.Context, name string) (map[string]bool, error) {
+	var answer struct {
+		Response *struct {
+			Facets []struct {
+				ID string `json:"id"`
+			} `json:"facets"`
+		} `json:"response"`
+	}
+	path := c.path("/facet/" + name + "/")
+	if err := c.get(ctx, path, nil, &answer); err != nil {
+		return nil, err
+	}
+	if answer.Response == nil {
+		return nil, source.Errorf(source.ErrSchema, "%s: field response is missing", path)
+	}
+	ids := make(map[string]bool, len(answer.Response.Facets))
+	for _, f := range answer.Response.Facets {
+		ids[f.ID] = true
+	}
+	return ids, nil
 }

@@ -34,12 +34,13 @@ func (c *Client) collect(rows *source.Collector, raw json.RawMessage) bool {
 	if err := json.Unmarshal(raw, &r); err != nil {
 		return bad("", "row: not an object", true)
 	}
-	key, reason, schema := c.key(&r)
+	key, reason := c.key(&r)
 	if reason != "" {
-		return bad("", reason, schema)
+		return bad("", reason, true)
 	}
-	if !rows.Has(key) {
-		return bad("", fmt.Sprintf("%s: %q was not asked for", c.keyField(), key), false)
+	// Facets are alternatives one by one, so that two parents and two sub-areas match four pairs.
+	if t, ok := text(r.Type); !rows.Has(key) || ok && t != c.cfg.Type {
+		return rows.Skip(payload)
 	}
 	ts, reason, schema := periodOf(r.Period)
 	if reason != "" {
@@ -55,31 +56,21 @@ func (c *Client) collect(rows *source.Collector, raw json.RawMessage) bool {
 	return rows.Add(key, series.Observation{TS: ts, Value: v}, ts.Format(layout), payload)
 }
 
-func (c *Client) keyField() string {
-	if c.cfg.Route == RouteSubBA {
-		return "subba"
-	}
-	return "respondent"
-}
-
 // key returns the key a row belongs to, or what is wrong with it.
-func (c *Client) key(r *row) (key, reason string, schema bool) {
+func (c *Client) key(r *row) (key, reason string) {
 	if c.cfg.Route == RouteSubBA {
 		parent, ok := text(r.Parent)
 		sub, also := text(r.SubBA)
 		if !ok || !also {
-			return "", "parent, subba: field missing", true
+			return "", "parent, subba: field missing"
 		}
-		return parent + "-" + sub, "", false
+		return parent + "-" + sub, ""
 	}
 	respondent, ok := text(r.Respondent)
 	if !ok {
-		return "", "respondent: field missing", true
+		return "", "respondent: field missing"
 	}
-	if t, ok := text(r.Type); ok && t != c.cfg.Type {
-		return "", fmt.Sprintf("type: %q was not asked for", t), false
-	}
-	return respondent, "", false
+	return respondent, ""
 }
 
 func periodOf(raw json.RawMessage) (ts time.Time, reason string, schema bool) {

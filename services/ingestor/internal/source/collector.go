@@ -1,11 +1,9 @@
 package source
 
 import (
-	"cmp"
 	"fmt"
 	"math"
 	"slices"
-	"time"
 
 	"github.com/bellwether-forecast/bellwether/libs/series"
 )
@@ -87,6 +85,15 @@ func (c *Collector) AddMalformed(key string, m series.Malformed, schema bool) bo
 	return true
 }
 
+// Skip passes over a row that nobody asked for, and reports whether it came for the first time.
+func (c *Collector) Skip(payload string) bool {
+	if c.seen[payload] {
+		return false
+	}
+	c.seen[payload] = true
+	return true
+}
+
 // Fetched returns what was gathered, observations by time.
 func (c *Collector) Fetched() Fetched {
 	f := Fetched{Keys: make(map[string]Rows, len(c.keys)), Stray: c.stray}
@@ -106,15 +113,4 @@ func text(v float64) string {
 		return "none"
 	}
 	return fmt.Sprintf("%g", v)
-}
-
-// Latest returns the newest period of obs that has a value, or the zero time.
-func Latest(obs []series.Observation) time.Time {
-	var last time.Time
-	for _, o := range obs {
-		if !math.IsNaN(o.Value) && cmp.Compare(o.TS.Unix(), last.Unix()) > 0 {
-			last = o.TS
-		}
-	}
-	return last
 }

@@ -10,7 +10,7 @@ import (
 // FloodName is the alert that stands for all those a limit held back.
 const FloodName = "alert_flood"
 
-// floodQuiet ends a flood when nothing was held back for this long and the signals' own policy names no quiet period.
+// floodQuiet ends a flood when nothing was held back for this long.
 const floodQuiet = 10 * time.Minute
 
 // flood holds back a signal and says so once: one alert for each name that reached its limit. Signals held back are
@@ -18,10 +18,6 @@ const floodQuiet = 10 * time.Minute
 // record of events only.
 func (e *Engine) flood(now time.Time, s Signal) []event.Alert {
 	e.dropped++
-	quiet := s.Policy.Quiet
-	if quiet == 0 {
-		quiet = floodQuiet
-	}
 	return e.Observe(now, Signal{
 		Name:     FloodName,
 		Labels:   map[string]string{"alert": s.Name},
@@ -33,7 +29,9 @@ func (e *Engine) flood(now time.Time, s Signal) []event.Alert {
 		Summary:  fmt.Sprintf("too many alerts %s; further ones are held back", s.Name),
 		Cause:    fmt.Sprintf("%d alerts %s are open, the limit is %d; newest held back: %s", e.count[s.Name], s.Name, s.Policy.MaxOpen, Labels(s.Labels)),
 		Runbook:  floodRunbook(s.Name),
-		Policy:   Policy{Quiet: quiet},
+		// Signals that would only have been pending make the flood pending as well, and it fires only if they go on: the
+		// series of a source fall stale one by one until the source is blamed instead.
+		Policy: Policy{For: s.Policy.For, Quiet: floodQuiet, Sampled: true},
 	})
 }
 

@@ -20,7 +20,7 @@ const (
 type Open struct {
 	Alert     event.Alert `json:"alert"` // as of the last transition, with the newest evidence
 	Phase     Phase       `json:"phase"`
-	HeardAt   time.Time   `json:"heard_at"`          // of the last signal, active or not
+	HeardAt   time.Time   `json:"heard_at"`            // of the last signal, active or not
 	ClearedAt time.Time   `json:"cleared_at,omitzero"` // when clearing began
 	EndCause  string      `json:"end_cause,omitzero"`  // why it began
 	LastEvent string      `json:"last_event,omitzero"` // the last event counted

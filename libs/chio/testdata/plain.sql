@@ -1,0 +1,348 @@
+CREATE TABLE IF NOT EXISTS schema_migrations (version_id Int64, is_applied UInt8, tstamp DateTime('UTC') DEFAULT now()) ENGINE = MergeTree ORDER BY version_id;
+
+-- 00001_tables.sql
+-- The tables of the record. Every sorting key is the full identity of a row, so writing a row again replaces it.
+-- Partitions are functions of the key: rows that replace each other always meet in one partition.
+
+CREATE TABLE IF NOT EXISTS observations
+(
+    series LowCardinality(String) CODEC(ZSTD(1)),
+    ts DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
+    value Float64 CODEC(ZSTD(1)),
+    known_at DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
+    outcome LowCardinality(String) CODEC(ZSTD(1)),
+    run_id LowCardinality(String) CODEC(ZSTD(1)),
+    unit LowCardinality(String) CODEC(ZSTD(1)),
+    zone LowCardinality(String) CODEC(ZSTD(1)),
+    step_seconds UInt32 CODEC(ZSTD(1))
+)
+ENGINE = ReplacingMergeTree(known_at)
+PARTITION BY toYear(ts)
+ORDER BY (series, ts)
+SETTINGS non_replicated_deduplication_window = 1000;
+
+CREATE TABLE IF NOT EXISTS observation_revisions
+(
+    series LowCardinality(String) CODEC(ZSTD(1)),
+    ts DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
+    known_at DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
+    value Float64 CODEC(ZSTD(1)),
+    run_id LowCardinality(String) CODEC(ZSTD(1))
+)
+ENGINE = ReplacingMergeTree()
+PARTITION BY toYear(ts)
+ORDER BY (series, ts, known_at)
+SETTINGS non_replicated_deduplication_window = 1000;
+
+CREATE TABLE IF NOT EXISTS verdicts
+(
+    series LowCardinality(String) CODEC(ZSTD(1)),
+    ts DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
+    known_at DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
+    value Float64 CODEC(ZSTD(1)),
+    outcome LowCardinality(String) CODEC(ZSTD(1)),
+    checks Array(LowCardinality(String)) CODEC(ZSTD(1)),
+    observed Array(Float64) CODEC(ZSTD(1)),
+    expected Array(Float64) CODEC(ZSTD(1)),
+    threshold Array(Float64) CODEC(ZSTD(1)),
+    details Array(String) CODEC(ZSTD(1)),
+    message_id String CODEC(ZSTD(1))
+)
+ENGINE = ReplacingMergeTree()
+PARTITION BY toYear(ts)
+ORDER BY (series, ts, known_at, message_id)
+SETTINGS non_replicated_deduplication_window = 1000;
+
+CREATE TABLE IF NOT EXISTS quarantine
+(
+    series LowCardinality(String) CODEC(ZSTD(1)),
+    record_id String CODEC(ZSTD(1)),
+    period String CODEC(ZSTD(1)),
+    ts DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
+    value Float64 CODEC(ZSTD(1)),
+    reason LowCardinality(String) CODEC(ZSTD(1)),
+    detail String CODEC(ZSTD(1)),
+    payload String CODEC(ZSTD(3)),
+    known_at DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
+    run_id LowCardinality(String) CODEC(ZSTD(1)),
+    status LowCardinality(String) CODEC(ZSTD(1)),
+    updated_at DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1))
+)
+ENGINE = ReplacingMergeTree(updated_at)
+ORDER BY (series, record_id)
+SETTINGS non_replicated_deduplication_window = 1000;
+
+CREATE TABLE IF NOT EXISTS ingest_runs
+(
+    run_id String CODEC(ZSTD(1)),
+    source LowCardinality(String) CODEC(ZSTD(1)),
+    origin LowCardinality(String) CODEC(ZSTD(1)),
+    as_of DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
+    started_at DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
+    finished_at DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
+    series_count UInt32 CODEC(ZSTD(1)),
+    pages UInt32 CODEC(ZSTD(1)),
+    rows_fetched UInt64 CODEC(ZSTD(1)),
+    rows_new UInt64 CODEC(ZSTD(1)),
+    rows_revised UInt64 CODEC(ZSTD(1)),
+    rows_missing UInt64 CODEC(ZSTD(1)),
+    rows_malformed UInt64 CODEC(ZSTD(1)),
+    status LowCardinality(String) CODEC(ZSTD(1)),
+    error_class LowCardinality(String) CODEC(ZSTD(1)),
+    error String CODEC(ZSTD(1))
+)
+ENGINE = ReplacingMergeTree(finished_at)
+ORDER BY (source, run_id)
+SETTINGS non_replicated_deduplication_window = 1000;
+
+-- A model is written as champion and later again as retired. stage_order makes the later stage win in whatever order
+-- the two rows arrive; created_at cannot, because it is that of the model in both.
+CREATE TABLE IF NOT EXISTS models
+(
+    series LowCardinality(String) CODEC(ZSTD(1)),
+    model_id String CODEC(ZSTD(1)),
+    kind LowCardinality(String) CODEC(ZSTD(1)),
+    params String CODEC(ZSTD(1)),
+    stage LowCardinality(String) CODEC(ZSTD(1)),
+    reason LowCardinality(String) CODEC(ZSTD(1)),
+    seed UInt64 CODEC(ZSTD(1)),
+    train_start DateTime64(3, 'UTC') CODEC(ZSTD(1)),
+    train_end DateTime64(3, 'UTC') CODEC(ZSTD(1)),
+    observations UInt32 CODEC(ZSTD(1)),
+    data_sha256 String CODEC(ZSTD(1)),
+    artifact String CODEC(ZSTD(1)),
+    artifact_sha256 String CODEC(ZSTD(1)),
+    code_version LowCardinality(String) CODEC(ZSTD(1)),
+    parent_id String CODEC(ZSTD(1)),
+    backtest_mae Float64 CODEC(ZSTD(1)),
+    backtest_mape Float64 CODEC(ZSTD(1)),
+    backtest_mase Float64 CODEC(ZSTD(1)),
+    created_at DateTime64(3, 'UTC') CODEC(ZSTD(1)),
+    stage_order UInt8 MATERIALIZED if(stage = 'champion', 0, 1)
+)
+ENGINE = ReplacingMergeTree(stage_order)
+ORDER BY (series, model_id)
+SETTINGS non_replicated_deduplication_window = 1000;
+
+CREATE TABLE IF NOT EXISTS backtests
+(
+    series LowCardinality(String) CODEC(ZSTD(1)),
+    job_id String CODEC(ZSTD(1)),
+    candidate LowCardinality(String) CODEC(ZSTD(1)),
+    params String CODEC(ZSTD(1)),
+    origin DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
+    horizon UInt16 CODEC(ZSTD(1)),
+    n UInt16 CODEC(ZSTD(1)),
+    mae Float64 CODEC(ZSTD(1)),
+    rmse Float64 CODEC(ZSTD(1)),
+    mape Float64 CODEC(ZSTD(1)),
+    mase Float64 CODEC(ZSTD(1)),
+    error String CODEC(ZSTD(1)),
+    created_at DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1))
+)
+ENGINE = ReplacingMergeTree()
+ORDER BY (series, job_id, candidate, origin)
+SETTINGS non_replicated_deduplication_window = 1000;
+
+-- Two forecasts can share issued_at when two batches became known together. The one that saw more data wins.
+CREATE TABLE IF NOT EXISTS forecasts
+(
+    series LowCardinality(String) CODEC(ZSTD(1)),
+    issued_at DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
+    target_ts DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
+    horizon UInt16 CODEC(Delta, ZSTD(1)),
+    mean Float64 CODEC(ZSTD(1)),
+    p05 Float64 CODEC(ZSTD(1)),
+    p10 Float64 CODEC(ZSTD(1)),
+    p50 Float64 CODEC(ZSTD(1)),
+    p90 Float64 CODEC(ZSTD(1)),
+    p95 Float64 CODEC(ZSTD(1)),
+    model_id LowCardinality(String) CODEC(ZSTD(1)),
+    model_kind LowCardinality(String) CODEC(ZSTD(1)),
+    data_cut DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
+    fallback Bool CODEC(ZSTD(1)),
+    reason LowCardinality(String) CODEC(ZSTD(1))
+)
+ENGINE = ReplacingMergeTree(data_cut)
+PARTITION BY toYYYYMM(issued_at)
+ORDER BY (series, issued_at, target_ts, model_id)
+SETTINGS non_replicated_deduplication_window = 1000;
+
+CREATE TABLE IF NOT EXISTS scores
+(
+    series LowCardinality(String) CODEC(ZSTD(1)),
+    target_ts DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
+    issued_at DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
+    horizon UInt16 CODEC(Delta, ZSTD(1)),
+    model_id LowCardinality(String) CODEC(ZSTD(1)),
+    actual Float64 CODEC(ZSTD(1)),
+    mean Float64 CODEC(ZSTD(1)),
+    error Float64 CODEC(ZSTD(1)),
+    abs_error Float64 CODEC(ZSTD(1)),
+    pct_error Float64 CODEC(ZSTD(1)),
+    scaled_error Float64 CODEC(ZSTD(1)),
+    pinball Float64 CODEC(ZSTD(1)),
+    covered_80 Bool CODEC(ZSTD(1)),
+    covered_90 Bool CODEC(ZSTD(1)),
+    scored_at DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1))
+)
+ENGINE = ReplacingMergeTree(scored_at)
+PARTITION BY toYYYYMM(target_ts)
+ORDER BY (series, target_ts, issued_at, model_id)
+SETTINGS non_replicated_deduplication_window = 1000;
+
+-- The retention counts from when a row was stored, not from its own time: replayed history is not thrown away at once.
+CREATE TABLE IF NOT EXISTS events
+(
+    id String CODEC(ZSTD(1)),
+    kind LowCardinality(String) CODEC(ZSTD(1)),
+    service LowCardinality(String) CODEC(ZSTD(1)),
+    instance LowCardinality(String) CODEC(ZSTD(1)),
+    at DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
+    class LowCardinality(String) CODEC(ZSTD(1)),
+    code LowCardinality(String) CODEC(ZSTD(1)),
+    condition LowCardinality(String) CODEC(ZSTD(1)),
+    severity LowCardinality(String) CODEC(ZSTD(1)),
+    subject String CODEC(ZSTD(1)),
+    message String CODEC(ZSTD(1)),
+    value Float64 CODEC(ZSTD(1)),
+    threshold Float64 CODEC(ZSTD(1)),
+    attributes Map(LowCardinality(String), String) CODEC(ZSTD(1)),
+    stored_at DateTime('UTC') MATERIALIZED now() CODEC(DoubleDelta, ZSTD(1))
+)
+ENGINE = ReplacingMergeTree()
+PARTITION BY toYYYYMM(at)
+ORDER BY (kind, service, at, id)
+TTL stored_at + INTERVAL 90 DAY
+SETTINGS non_replicated_deduplication_window = 1000;
+
+CREATE TABLE IF NOT EXISTS alerts
+(
+    fingerprint String CODEC(ZSTD(1)),
+    alert_id String CODEC(ZSTD(1)),
+    name LowCardinality(String) CODEC(ZSTD(1)),
+    severity LowCardinality(String) CODEC(ZSTD(1)),
+    class LowCardinality(String) CODEC(ZSTD(1)),
+    state LowCardinality(String) CODEC(ZSTD(1)),
+    labels Map(LowCardinality(String), String) CODEC(ZSTD(1)),
+    summary String CODEC(ZSTD(1)),
+    cause String CODEC(ZSTD(1)),
+    runbook String CODEC(ZSTD(1)),
+    started_at DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
+    at DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
+    events UInt64 CODEC(ZSTD(1))
+)
+ENGINE = ReplacingMergeTree(events)
+ORDER BY (fingerprint, alert_id, at, state)
+SETTINGS non_replicated_deduplication_window = 1000;
+
+-- 00002_views.sql
+-- What analysts read. A view shows each row once and in its newest version, whatever was written how often.
+-- The setting is safe because every partition is a function of the sorting key; it saves most of the cost of FINAL.
+
+CREATE OR REPLACE VIEW v_observations AS
+SELECT series, ts, value, unit, zone, step_seconds, outcome, known_at, run_id
+FROM observations FINAL
+SETTINGS do_not_merge_across_partitions_select_final = 1;
+
+CREATE OR REPLACE VIEW v_revisions AS
+SELECT
+    series, ts, known_at, value, run_id,
+    row_number() OVER (PARTITION BY series, ts ORDER BY known_at) AS revision
+FROM observation_revisions FINAL
+SETTINGS do_not_merge_across_partitions_select_final = 1;
+
+CREATE OR REPLACE VIEW v_verdicts AS
+SELECT series, ts, known_at, value, outcome, checks, observed, expected, threshold, details, message_id
+FROM verdicts FINAL
+SETTINGS do_not_merge_across_partitions_select_final = 1;
+
+CREATE OR REPLACE VIEW v_quarantine AS
+SELECT series, record_id, period, ts, value, reason, detail, payload, known_at, run_id, status, updated_at
+FROM quarantine FINAL;
+
+CREATE OR REPLACE VIEW v_ingest_runs AS
+SELECT
+    source, run_id, origin, as_of, started_at, finished_at,
+    (toUnixTimestamp64Milli(finished_at) - toUnixTimestamp64Milli(started_at)) / 1000 AS duration_seconds,
+    series_count, pages, rows_fetched, rows_new, rows_revised, rows_missing, rows_malformed,
+    status, error_class, error
+FROM ingest_runs FINAL;
+
+CREATE OR REPLACE VIEW v_models AS
+SELECT
+    series, model_id, kind,
+    stage = 'champion' AND (created_at, model_id) = maxIf((created_at, model_id), stage = 'champion') OVER (PARTITION BY series) AS is_champion,
+    stage, reason, params, seed, train_start, train_end, observations, data_sha256, artifact, artifact_sha256,
+    code_version, parent_id, backtest_mae, backtest_mape, backtest_mase, created_at
+FROM models FINAL;
+
+CREATE OR REPLACE VIEW v_backtests AS
+SELECT series, job_id, candidate, params, origin, horizon, n, mae, rmse, mape, mase, error, created_at
+FROM backtests FINAL;
+
+CREATE OR REPLACE VIEW v_forecasts AS
+SELECT
+    series, issued_at, target_ts, horizon, mean, p05, p10, p50, p90, p95,
+    model_id, model_kind, data_cut, fallback, reason
+FROM forecasts FINAL
+SETTINGS do_not_merge_across_partitions_select_final = 1;
+
+CREATE OR REPLACE VIEW v_forecasts_latest AS
+SELECT
+    series, issued_at, target_ts, horizon, mean, p05, p10, p50, p90, p95,
+    model_id, model_kind, data_cut, fallback, reason
+FROM v_forecasts
+WHERE (series, issued_at, data_cut, model_id) IN
+(
+    SELECT series, newest.1, newest.2, newest.3
+    FROM (SELECT series, max((issued_at, data_cut, model_id)) AS newest FROM forecasts GROUP BY series)
+);
+
+CREATE OR REPLACE VIEW v_scores AS
+SELECT
+    series, target_ts, issued_at, horizon, model_id, actual, mean, error, abs_error, pct_error, scaled_error,
+    pinball, covered_80, covered_90, scored_at
+FROM scores FINAL
+SETTINGS do_not_merge_across_partitions_select_final = 1;
+
+CREATE OR REPLACE VIEW v_scores_daily AS
+SELECT
+    series,
+    toDate(target_ts) AS day,
+    model_id,
+    count() AS n,
+    avg(abs_error) AS mae,
+    avgIf(abs(pct_error), isFinite(pct_error)) AS mape,
+    avg(covered_80) AS coverage_80,
+    avg(covered_90) AS coverage_90
+FROM v_scores
+WHERE isFinite(abs_error)
+GROUP BY series, day, model_id;
+
+CREATE OR REPLACE VIEW v_events AS
+SELECT at, kind, service, instance, class, code, condition, severity, subject, message, value, threshold, attributes, id
+FROM events FINAL
+SETTINGS do_not_merge_across_partitions_select_final = 1;
+
+-- One row an occurrence: its last transition. At the same instant the later state is the one further on.
+CREATE OR REPLACE VIEW v_alerts AS
+SELECT
+    fingerprint, alert_id, name, severity, class, state, labels, summary, cause, runbook, started_at,
+    at AS updated_at,
+    if(state = 'resolved', at, toDateTime64(0, 3, 'UTC')) AS resolved_at,
+    events
+FROM
+(
+    SELECT *
+    FROM alerts FINAL
+    ORDER BY fingerprint, alert_id, at DESC, indexOf(['pending', 'firing', 'resolved'], state) DESC
+    LIMIT 1 BY fingerprint, alert_id
+);
+
+CREATE OR REPLACE VIEW v_alerts_open AS
+SELECT
+    fingerprint, alert_id, name, severity, class, state, labels, summary, cause, runbook, started_at, updated_at,
+    events
+FROM v_alerts
+WHERE state != 'resolved';

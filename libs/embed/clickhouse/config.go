@@ -1,0 +1,120 @@
+package clickhouse
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"text/template"
+)
+
+// Defaults of Config.
+const (
+	DefaultAddr        = "127.0.0.1:0"
+	DefaultConnections = 8
+	DefaultMaxMemory   = 4 << 30
+	DefaultMaxBody     = 1 << 30
+)
+
+// Config says where the engine keeps its data and how it is reached.
+type Config struct {
+	// Dir is the data directory. It is created if its parent exists.
+	Dir string
+	// Addr is the TCP address of the HTTP interface; "" is 127.0.0.1 and a free
+	// port.
+	Addr string
+	// Connections is the number of statements that run at the same time; others
+	// wait. 0 is 8.
+	Connections int
+	// MaxMemory is the engine's memory limit in bytes, above which statements
+	// fail with MEMORY_LIMIT_EXCEEDED. 0 is 4 GiB.
+	MaxMemory int64
+	// MaxBody is the largest request body in bytes, after decompression. 0 is
+	// 1 GiB.
+	MaxBody int64
+	// User and Password are required of every request if either is set. Both
+	// empty admit the user "default" with an empty password.
+	User, Password string
+}
+
+func (c Config) withDefaults() Config {
+	if c.Addr == "" {
+		c.Addr = DefaultAddr
+	}
+	if c.Connections == 0 {
+		c.Connections = DefaultConnections
+	}
+	if c.MaxMemory == 0 {
+		c.MaxMemory = DefaultMaxMemory
+	}
+	if c.MaxBody == 0 {
+		c.MaxBody = DefaultMaxBody
+	}
+	return c
+}
+
+func (c Config) validate() error {
+	var errs []error
+	if c.Dir == "" {
+		errs = append(errs, errors.New("dir is empty: set it to the data directory"))
+	}
+	if c.Connections < 0 {
+		errs = append(errs, fmt.Errorf("connections is %d: want 1 or more", c.Connections))
+	}
+	if c.MaxMemory < 0 {
+		errs = append(errs, fmt.Errorf("max memory is %d bytes: want more than 0", c.MaxMemory))
+	}
+	if c.MaxBody < 0 {
+		errs = append(errs, fmt.Errorf("max body is %d bytes: want more than 0", c.MaxBody))
+	}
+	return errors.Join(errs...)
+}
+
+// prepareDir makes the data directory usable and returns its absolute path.
+// Only the last element of the path is created, so that a misspelt path is
+// reported and not filled with data.
+func prepareDir(dir string) (string, error) {
+	abs, err := filepath.Abs(dir)
+	if err != nil {
+		return "", fmt.Errorf("dir %q: %w", dir, err)
+	}
+	err = os.Mkdir(abs, 0o750)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return "", fmt.Errorf("dir %q: %s does not exist: create it or choose another dir", dir, filepath.Dir(abs))
+	case err != nil && !errors.Is(err, os.ErrExist):
+		return "", fmt.Errorf("dir %q: %w: choose a dir that can be created", dir, err)
+	}
+	info, err := os.Stat(abs)
+	if err != nil {
+		return "", fmt.Errorf("dir %q: %w", dir, err)
+	}
+	if !info.IsDir() {
+		return "", fmt.Errorf("dir %q is not a directory: choose another dir", dir)
+	}
+	return abs, nil
+}
+
+// engineConfig is read by the engine once, when it starts. The mark cache
+// would be 5 GB by default; the time zone is fixed so that results do not
+// depend on the machine's.
+var engineConfig = template.Must(template.New("config").Parse(`<clickhouse>
+    <max_server_memory_usage>{{.}}</max_server_memory_usage>
+    <mark_cache_size>268435456</mark_cache_size>
+    <timezone>UTC</timezone>
+</clickhouse>
+`))
+
+// writeEngineConfig writes the configuration into the data directory, which
+// also shows early whether the directory is writable.
+func writeEngineConfig(dir string, maxMemory int64) (path string, err error) {
+	path = filepath.Join(dir, "engine.xml")
+	f, err := os.Create(path)
+	if err != nil {
+		return "", fmt.Errorf("dir %q: %w: make it writable or choose another dir", dir, err)
+	}
+	if err := errors.Join(engineConfig.Execute(f, maxMemory), f.Close()); err != nil {
+		return "", fmt.Errorf("dir %q: %w", dir, err)
+	}
+	return path, nil
+}

@@ -1,0 +1,2 @@
+// Package clickhouse serves an embedded ClickHouse engine over HTTP.
+package clickhouse

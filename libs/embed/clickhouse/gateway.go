@@ -1,0 +1,244 @@
+package clickhouse
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/subtle"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/bellwether-forecast/bellwether/libs/embed/clickhouse/internal/chdb"
+	"github.com/bellwether-forecast/bellwether/libs/embed/clickhouse/internal/sqltext"
+)
+
+// killInterval is the time between two attempts to stop a statement: the first
+// may come before the engine has registered it.
+const killInterval = 100 * time.Millisecond
+
+// gateway is the HTTP interface of the engine.
+type gateway struct {
+	pool           *pool
+	formats        sqltext.Formats
+	name           string // display name
+	user, password string
+	maxBody        int64
+}
+
+func newGateway(cfg Config, p *pool) (*gateway, error) {
+	g := &gateway{pool: p, user: first(cfg.User, defaultDatabase), password: cfg.Password, maxBody: cfg.MaxBody, formats: sqltext.Formats{}}
+	names, err := queryText(p.killer.conn, "SELECT lower(name) FROM system.formats")
+	if err != nil {
+		return nil, fmt.Errorf("list formats: %w", err)
+	}
+	for name := range strings.Lines(names + "\n") {
+		g.formats[strings.TrimSpace(name)] = struct{}{}
+	}
+	if g.name, err = queryText(p.killer.conn, "SELECT displayName()"); err != nil {
+		return nil, fmt.Errorf("display name: %w", err)
+	}
+	return g, nil
+}
+
+// ServeHTTP answers /ping and statements on /.
+func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	switch {
+	case r.URL.Path == "/ping", r.URL.Path == "/" && r.Method == http.MethodGet && r.URL.RawQuery == "":
+		_, _ = io.WriteString(w, "Ok.\n")
+	case r.URL.Path != "/":
+		http.Error(w, "There is no handle "+r.URL.Path, http.StatusNotFound)
+	case r.Method != http.MethodGet && r.Method != http.MethodPost:
+		http.Error(w, "Use GET or POST", http.StatusMethodNotAllowed)
+	default:
+		g.serveStatement(w, r)
+	}
+}
+
+func (g *gateway) serveStatement(w http.ResponseWriter, r *http.Request) {
+	h := w.Header()
+	h.Set("X-ClickHouse-Server-Display-Name", g.name)
+	h.Set("X-ClickHouse-Timezone", "UTC")
+	if err := g.authenticate(r); err != nil {
+		writeException(w, err)
+		return
+	}
+	q, err := g.parseRequest(r)
+	if err == nil && r.Method == http.MethodGet && !q.statement.ReadOnly {
+		err = exception(codeReadonly, "Cannot execute query in readonly mode. For queries over HTTP, method GET implies readonly: use POST. (READONLY)")
+	}
+	if err != nil {
+		writeException(w, err)
+		return
+	}
+	h.Set("X-ClickHouse-Query-Id", q.queryID)
+	out := newResponse(w, q)
+	if err := g.run(r.Context(), q, out); err != nil {
+		out.fail(err)
+	}
+}
+
+// run executes the statement on a connection of its own.
+func (g *gateway) run(ctx context.Context, q *request, out *response) error {
+	s, err := g.pool.acquire(ctx)
+	if err != nil {
+		return err
+	}
+	defer g.pool.put(s)
+	defer g.killWhenDone(ctx, s)()
+	if err := s.prepare(q.database, q.settings); err != nil {
+		return err
+	}
+	switch {
+	case q.statement.Kind == sqltext.Insert && (q.data != nil || q.statement.Data == ""):
+		return insert(s.conn, q, out)
+	case q.statement.Kind == sqltext.Query && streamable(out.format):
+		return stream(ctx, s.conn, q, out)
+	case q.statement.Kind == sqltext.Session:
+		s.dirty = true // as on a server, the effect ends with the request
+	}
+	return query(s.conn, q, out)
+}
+
+// killWhenDone stops the statement on s when ctx ends, that is when the client
+// has gone or the server closes. The returned function ends the watch; after
+// it no attempt to stop s is under way, so the next statement is safe.
+func (g *gateway) killWhenDone(ctx context.Context, s *session) func() {
+	finished, watched := make(chan struct{}), make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(watched)
+		for {
+			_ = g.pool.kill(s) // the next attempt follows
+			select {
+			case <-finished:
+				return
+			case <-time.After(killInterval):
+			}
+		}
+	})
+	return func() {
+		close(finished)
+		if !stop() {
+			<-watched
+		}
+	}
+}
+
+// insert streams the body into the engine.
+func insert(conn *chdb.Conn, q *request, out *response) error {
+	if q.data == nil {
+		q.data = strings.NewReader("")
+	}
+	ins, err := conn.Insert(q.statement.Head, q.statement.Format, q.params)
+	if err != nil {
+		drain(q.data)
+		return err
+	}
+	defer ins.Close()
+	stats, err := fill(ins, io.MultiReader(strings.NewReader(q.statement.Data), q.data))
+	if err != nil {
+		drain(q.data)
+		return err
+	}
+	out.summary(stats)
+	return out.finish(nil)
+}
+
+func fill(ins *chdb.Insert, data io.Reader) (chdb.Stats, error) {
+	buf := buffers.Get().(*[]byte)
+	defer buffers.Put(buf)
+	if _, err := io.CopyBuffer(ins, struct{ io.Reader }{data}, *buf); err != nil {
+		return chdb.Stats{}, bodyError(err)
+	}
+	return ins.Finish()
+}
+
+// query runs a statement whose result is small or cannot be streamed.
+func query(conn *chdb.Conn, q *request, out *response) error {
+	r, err := conn.Query(q.statement.Text, q.format, q.params)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	out.summary(r.Stats())
+	return out.finish(r.Bytes())
+}
+
+// stream runs a query whose result is fetched block by block. It looks one
+// block ahead: a result of one block is sent with its length and summary, and
+// an error before the second still gets its own status.
+func stream(ctx context.Context, conn *chdb.Conn, q *request, out *response) error {
+	st, err := conn.Stream(q.statement.Text, q.format, q.params)
+	if e := asException(err); e != nil && e.Code == codeBadArguments && strings.Contains(e.Message, "Streaming query is not supported") {
+		return query(conn, q, out)
+	}
+	if err != nil {
+		return err
+	}
+	defer st.Close()
+	block, err := st.Next()
+	if errors.Is(err, io.EOF) {
+		return out.finish(nil)
+	}
+	for err == nil {
+		var next *chdb.Result
+		next, err = st.Next()
+		if errors.Is(err, io.EOF) {
+			out.summary(block.Stats())
+			err = out.finish(block.Bytes())
+			block.Close()
+			return err
+		}
+		if e := ctx.Err(); err == nil && e != nil {
+			err = e
+		}
+		if err == nil {
+			err = out.write(block.Bytes())
+		}
+		block.Close()
+		block = next
+	}
+	if block != nil {
+		block.Close()
+	}
+	return err
+}
+
+// streamable reports whether a result in the format is the concatenation of
+// its blocks. Others have a head or a tail around all rows.
+func streamable(format string) bool {
+	switch strings.ToLower(format) {
+	case "native", "tabseparated", "tsv", "tabseparatedraw", "tsvraw", "csv", "jsoneachrow", "jsoncompacteachrow", "rowbinary", "null":
+		return true
+	}
+	return false
+}
+
+// authenticate takes user and password from the headers of ClickHouse, from
+// basic authentication or from the URL, in this order.
+func (g *gateway) authenticate(r *http.Request) error {
+	user, password := r.Header.Get("X-ClickHouse-User"), r.Header.Get("X-ClickHouse-Key")
+	if user == "" && password == "" {
+		user, password, _ = r.BasicAuth()
+	}
+	if user == "" && password == "" {
+		values := r.URL.Query()
+		user, password = values.Get("user"), values.Get("password")
+	}
+	user = first(user, defaultDatabase)
+	same := subtle.ConstantTimeCompare([]byte(user), []byte(g.user)) & subtle.ConstantTimeCompare([]byte(password), []byte(g.password))
+	if same != 1 {
+		return exception(codeAuthentication, "%s: Authentication failed: password is incorrect, or there is no user with such name. (AUTHENTICATION_FAILED)", user)
+	}
+	return nil
+}
+
+func newQueryID() string {
+	var b [16]byte
+	_, _ = rand.Read(b[:]) // never fails
+	x := hex.EncodeToString(b[:])
+	return x[:8] + "-" + x[8:12] + "-" + x[12:16] + "-" + x[16:20] + "-" + x[20:]
+}

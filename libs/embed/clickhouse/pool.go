@@ -1,0 +1,206 @@
+package clickhouse
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+
+	"github.com/bellwether-forecast/bellwether/libs/embed/clickhouse/internal/chdb"
+)
+
+// pool holds the connections statements run on, and one more to stop them
+// from. That one also keeps the engine alive while others are replaced.
+type pool struct {
+	lib  *chdb.Library
+	args []string
+	free chan *session
+	all  int
+
+	control sync.Mutex // one statement at a time on killer
+	killer  *session
+}
+
+func openPool(lib *chdb.Library, args []string, n int) (*pool, error) {
+	p := &pool{lib: lib, args: args, free: make(chan *session, n)}
+	var err error
+	if p.killer, err = p.open(); err != nil {
+		return nil, err
+	}
+	for range n {
+		s, err := p.open()
+		if err != nil {
+			p.close()
+			return nil, err
+		}
+		p.free <- s
+		p.all++
+	}
+	return p, nil
+}
+
+// open makes a connection and asks for the query ID the engine gave it, which
+// is the same for all statements of the connection.
+func (p *pool) open() (*session, error) {
+	conn, err := p.lib.Connect(p.args...)
+	if err != nil {
+		return nil, fmt.Errorf("connect to the engine: %w", err)
+	}
+	id, err := queryText(conn, "SELECT queryID()")
+	if err != nil {
+		conn.Close()
+		return nil, fmt.Errorf("connect to the engine: %w", err)
+	}
+	return &session{conn: conn, id: id, database: defaultDatabase}, nil
+}
+
+// queryText runs a statement and returns its result as text without the final
+// line end.
+func queryText(conn *chdb.Conn, sql string) (string, error) {
+	r, err := conn.Query(sql, "TSVRaw", nil)
+	if err != nil {
+		return "", err
+	}
+	defer r.Close()
+	return strings.TrimSuffix(string(r.Bytes()), "\n"), nil
+}
+
+// acquire waits for a free connection. One whose state is not known any more
+// is replaced first.
+func (p *pool) acquire(ctx context.Context) (*session, error) {
+	var s *session
+	select {
+	case s = <-p.free:
+	case <-ctx.Done():
+		return nil, fmt.Errorf("wait for a connection: %w", ctx.Err())
+	}
+	if !s.dirty {
+		return s, nil
+	}
+	fresh, err := p.open()
+	if err != nil {
+		p.put(s)
+		return nil, err
+	}
+	s.conn.Close()
+	return fresh, nil
+}
+
+// put gives a connection back.
+func (p *pool) put(s *session) { p.free <- s }
+
+// kill stops the statement that runs on s, if one does. It returns when the
+// engine has noted the request, not when the statement has ended.
+func (p *pool) kill(s *session) error {
+	p.control.Lock()
+	defer p.control.Unlock()
+	_, err := queryText(p.killer.conn, "KILL QUERY WHERE query_id = "+quote(s.id)+" ASYNC")
+	return err
+}
+
+// close closes all connections; none may be in use.
+func (p *pool) close() {
+	for range p.all {
+		(<-p.free).conn.Close()
+	}
+	p.all = 0
+	if p.killer != nil {
+		p.killer.conn.Close()
+	}
+}
+
+const defaultDatabase = "default"
+
+// session is a connection and the state that statements left on it: the
+// settings that differ from the defaults and the current database.
+type session struct {
+	conn     *chdb.Conn
+	id       string // the engine's query ID of all its statements
+	settings map[string]string
+	database string
+	// dirty sessions are replaced before their next use: a statement changed
+	// them in a way that cannot be undone reliably.
+	dirty bool
+}
+
+// prepare gives the connection exactly the wanted settings and database. Only
+// the difference to what it has is sent, so clients that always send the same
+// settings pay nothing.
+func (s *session) prepare(database string, settings map[string]string) error {
+	if sql := s.change(settings); sql != "" {
+		// A failed SET may have been applied in part, and a setting such as
+		// readonly forbids to take it back.
+		if err := s.exec(sql); err != nil {
+			s.dirty = true
+			return err
+		}
+		s.settings = settings
+		s.dirty = restricted(settings)
+	}
+	if database == "" {
+		database = defaultDatabase
+	}
+	if database != s.database {
+		if err := s.exec("USE " + quoteName(database)); err != nil {
+			s.dirty = true
+			return err
+		}
+		s.database = database
+	}
+	return nil
+}
+
+func (s *session) exec(sql string) error {
+	r, err := s.conn.Query(sql, "Null", nil)
+	if err != nil {
+		return err
+	}
+	r.Close()
+	return nil
+}
+
+// change is the SET statement from the present to the wanted settings, or "".
+func (s *session) change(want map[string]string) string {
+	var list []string
+	for name := range s.settings {
+		if _, ok := want[name]; !ok {
+			list = append(list, name+" = DEFAULT")
+		}
+	}
+	for name, value := range want {
+		if have, ok := s.settings[name]; !ok || have != value {
+			list = append(list, name+" = "+quote(value))
+		}
+	}
+	if len(list) == 0 {
+		return ""
+	}
+	return "SET " + strings.Join(list, ", ")
+}
+
+// restricted reports whether settings hold one that keeps others from being
+// changed back.
+func restricted(settings map[string]string) bool {
+	_, readonly := settings["readonly"]
+	_, ddl := settings["allow_ddl"]
+	return readonly || ddl
+}
+
+// quote writes a string literal.
+func quote(s string) string { return "'" + escaper.Replace(s) + "'" }
+
+// quoteName writes an identifier.
+func quoteName(s string) string { return "`" + escaper.Replace(s) + "`" }
+
+//nolint:gochecknoglobals // immutable
+var escaper = strings.NewReplacer(`\`, `\\`, `'`, `\'`, "`", "\\`", "\x00", `\0`)
+
+// asException returns the engine's exception in err's chain, or nil.
+func asException(err error) *chdb.Exception {
+	var e *chdb.Exception
+	if errors.As(err, &e) {
+		return e
+	}
+	return nil
+}

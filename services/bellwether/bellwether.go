@@ -1,0 +1,61 @@
+// Package bellwether is the operator's command: it runs the pipeline, shows how it is, and demonstrates it.
+package bellwether
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"go.uber.org/zap"
+
+	"github.com/bellwether-forecast/bellwether/libs/chio"
+	"github.com/bellwether-forecast/bellwether/libs/natsio"
+	"github.com/bellwether-forecast/bellwether/services/internal/cli"
+)
+
+// Output is where a command writes: results to Out, logs to Err.
+type Output struct {
+	Out io.Writer
+	Err io.Writer
+}
+
+// Commands are the commands of the binary.
+type Commands struct {
+	cli.File
+
+	Up        Up        `cmd:"" help:"Run the pipeline: all five services with the embedded bus and store, or a part of it."`
+	Demo      Demo      `cmd:"" help:"Show the whole pipeline at work on replayed demand, with one fault of each kind."`
+	Status    Status    `cmd:"" help:"Show services, backlogs, series, forecasts and open alerts."`
+	Alerts    Alerts    `cmd:"" help:"Print open alerts, then follow new ones."`
+	Train     Train     `cmd:"" help:"Ask for new models."`
+	Refresh   Refresh   `cmd:"" help:"Ask the ingestor to fetch now."`
+	Provision Provision `cmd:"" help:"Create or update the streams and buckets of a NATS server."`
+	Migrate   Migrate   `cmd:"" help:"Create or update the tables of a ClickHouse server."`
+}
+
+// Connection says where the bus and the store are.
+type Connection struct {
+	NATS  natsio.Config `embed:"" prefix:"nats-"`
+	Store chio.Config   `embed:"" prefix:"clickhouse-" envprefix:"BELLWETHER_CLICKHOUSE_"`
+}
+
+func (c Connection) bus(ctx context.Context) (*natsio.Bus, error) {
+	if err := c.NATS.Validate(); err != nil {
+		return nil, err
+	}
+	cfg := c.NATS
+	cfg.Name = "bellwether"
+	bus, err := natsio.Connect(ctx, cfg, zap.NewNop(), nil)
+	if err != nil {
+		return nil, fmt.Errorf("%w; is the pipeline up? Start it with: bellwether up", err)
+	}
+	return bus, nil
+}
+
+func (c Connection) store(ctx context.Context) (*chio.Store, error) {
+	store, err := chio.Open(ctx, c.Store, nil)
+	if err != nil {
+		return nil, fmt.Errorf("%w; is the pipeline up? Start it with: bellwether up", err)
+	}
+	return store, nil
+}

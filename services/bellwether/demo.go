@@ -1,0 +1,377 @@
+package bellwether
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/bellwether-forecast/bellwether/libs/app"
+	"github.com/bellwether-forecast/bellwether/libs/chio"
+	"github.com/bellwether-forecast/bellwether/libs/event"
+	"github.com/bellwether-forecast/bellwether/libs/natsio"
+	"github.com/bellwether-forecast/bellwether/libs/series"
+)
+
+// Demo shows the whole pipeline at work. The five services run as processes of their own, over TCP, as they would in
+// production; only the bus and the store are embedded in this one.
+type Demo struct {
+	Exit      bool          `help:"End when done: code 0 only if every stage did its work. Without it the pipeline stays up."`
+	Dir       string        `help:"Folder of the demo's data and logs; emptied at the start." default:"data/demo" type:"path"`
+	Data      string        `help:"CSV file of real demand, a folder that holds it, or 'generated'; the usual place if empty." env:"BELLWETHER_DATA"`
+	Start     time.Time     `help:"Begin of the replay (RFC 3339); about eight months before the end of the data by default."`
+	History   int           `help:"Days of history to backfill." default:"400"`
+	Replay    int           `help:"Days to replay hour by hour." default:"14"`
+	BusAddr   string        `help:"Address of the embedded bus." default:"127.0.0.1:4222"`
+	StoreAddr string        `help:"Address of the embedded store." default:"127.0.0.1:8123"`
+	APIServer string        `help:"The EIA-shaped server; beside this binary by default." type:"path" name:"api-server"`
+	Patience  time.Duration `help:"Longest wait for any one thing to happen." default:"60s"`
+}
+
+// demo is a running demonstration.
+type demo struct {
+	Demo
+	show   *show
+	bus    *natsio.Bus
+	store  *chio.Store
+	api    *api
+	alerts *alertLog
+	nats   natsio.Config
+	ch     chio.Config
+	areas  []string
+	procs  map[string]*process
+	run    context.Context // lifetime of the children
+	log    *zap.Logger
+
+	now        time.Time // replayed clock
+	begin, end time.Time // of the scored replay
+}
+
+// Run implements the command.
+func (d *Demo) Run(ctx context.Context, out Output) error {
+	started := time.Now()
+	if err := d.validate(); err != nil {
+		return err
+	}
+	if err := os.RemoveAll(d.Dir); err != nil {
+		return fmt.Errorf("dir: %w", err)
+	}
+	if err := os.MkdirAll(filepath.Join(d.Dir, "logs"), 0o755); err != nil {
+		return fmt.Errorf("dir: %w", err)
+	}
+	a := app.New(30 * time.Second)
+	x := &demo{Demo: *d, show: newShow(out.Out, started), procs: map[string]*process{}, log: zap.NewNop()}
+	defer x.show.done()
+	err := x.script(ctx, a)
+	if err == nil {
+		err = x.finish(ctx, started, out)
+	}
+	if err == nil && !d.Exit {
+		fmt.Fprintln(out.Out, "\nThe pipeline stays up. Stop it with Ctrl-C.")
+		<-ctx.Done()
+	}
+	return errors.Join(err, x.stop(), a.Close(ctx))
+}
+
+func (d *Demo) validate() error {
+	var errs []error
+	if d.History < 60 {
+		errs = append(errs, fmt.Errorf("history: %d days are fewer than 60", d.History))
+	}
+	if d.Replay < 1 {
+		errs = append(errs, fmt.Errorf("replay: %d days are fewer than 1", d.Replay))
+	}
+	return errors.Join(errs...)
+}
+
+// script runs the stages in order. Each either does its work or ends the demo with what went wrong.
+func (d *demo) script(ctx context.Context, a *app.App) error {
+	for _, stage := range []struct {
+		title string
+		run   func(ctx context.Context, a *app.App) (string, error)
+	}{
+		{"start the EIA-shaped API", d.startSource},
+		{"start the bus and the store", d.startEmbedded},
+		{"start five services", d.startServices},
+		{"backfill", d.backfill},
+		{"train", d.train},
+		{"replay hour by hour", d.replay},
+	} {
+		if err := d.show.stage(stage.title, func() (string, error) { return stage.run(ctx, a) }); err != nil {
+			return err
+		}
+	}
+	for _, f := range d.faults() {
+		if err := d.show.stage("fault: "+f.title, func() (string, error) { return d.suffer(ctx, f) }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (d *demo) startSource(ctx context.Context, a *app.App) (string, error) {
+	path, err := d.apiServer()
+	if err != nil {
+		return "", err
+	}
+	run, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	a.OnStop("api server", func(context.Context) error { cancel(); return nil })
+	args := []string{"--areas="}
+	if d.Data != "" {
+		args = []string{"--data=" + d.Data}
+	} else {
+		args = nil
+	}
+	if d.api, err = startAPI(run, path, args...); err != nil {
+		return "", err
+	}
+	for _, x := range d.api.info.Areas {
+		d.areas = append(d.areas, x.ID)
+	}
+	if err := d.placeReplay(); err != nil {
+		return "", err
+	}
+	if err := d.api.setNow(ctx, d.now); err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("%s demand of %s, on %s", d.api.kind, strings.Join(d.areas, " "), d.api.url), nil
+}
+
+// placeReplay sets the clock to where the replay begins.
+func (d *demo) placeReplay() error {
+	first, last := d.api.info.First, d.api.info.Last
+	d.now = d.Start.UTC()
+	if d.Start.IsZero() {
+		d.now = last.AddDate(0, -8, 0).Truncate(24 * time.Hour)
+	}
+	d.begin, d.end = d.now, d.now.AddDate(0, 0, d.Replay)
+	if need := d.now.AddDate(0, 0, -d.History); need.Before(first) {
+		return fmt.Errorf("start: %d days before %s is before the data begin, %s", d.History, d.now.Format(time.DateOnly), first.Format(time.DateOnly))
+	}
+	if d.end.AddDate(0, 0, 10).After(last) {
+		return fmt.Errorf("start: the replay would run beyond the data, which end %s", last.Format(time.DateOnly))
+	}
+	return nil
+}
+
+func (d *demo) apiServer() (string, error) {
+	if d.APIServer != "" {
+		return d.APIServer, nil
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return "", err
+	}
+	path := filepath.Join(filepath.Dir(self), "eiasim")
+	if _, err := os.Stat(path); err != nil {
+		return "", fmt.Errorf("api-server: %w; build it with make build, or name it with --api-server", err)
+	}
+	return path, nil
+}
+
+func (d *demo) startEmbedded(ctx context.Context, a *app.App) (string, error) {
+	e, err := openEmbedded(ctx, a, embedded{
+		dir: d.Dir, bus: true, store: true, busAddr: freeAddr(ctx, d.BusAddr), storeAddr: freeAddr(ctx, d.StoreAddr),
+		nats: natsio.DefaultConfig(), clickhouse: chio.DefaultConfig(),
+	}, d.log)
+	if err != nil {
+		return "", err
+	}
+	d.nats, d.ch = e.nats, e.clickhouse
+	c := Connection{NATS: d.nats, Store: d.ch}
+	if d.bus, err = c.bus(ctx); err != nil {
+		return "", err
+	}
+	a.OnStop("bus connection", func(context.Context) error { d.bus.Close(); return nil })
+	if d.store, err = c.store(ctx); err != nil {
+		return "", err
+	}
+	a.OnStop("store connection", func(context.Context) error { return d.store.Close() })
+	d.alerts = followAlerts(ctx, a, d.bus)
+	return fmt.Sprintf("NATS on %s, ClickHouse on http://%s", d.nats.URL, d.ch.Addr), nil
+}
+
+func (d *demo) startServices(ctx context.Context, a *app.App) (string, error) {
+	run, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	d.run = run
+	a.OnStop("children", func(context.Context) error { cancel(); return nil })
+	for _, name := range event.Services() {
+		if err := d.spawn(name); err != nil {
+			return "", err
+		}
+	}
+	if err := d.until(ctx, "all services to answer", func(ctx context.Context) (bool, error) {
+		up, err := d.bus.Ping(ctx)
+		return err == nil && len(up) >= len(event.Services()), nil //nolint:nilerr // not yet
+	}); err != nil {
+		return "", err
+	}
+	return strings.Join(event.Services(), ", ") + "; logs in " + filepath.Join(d.Dir, "logs"), nil
+}
+
+// spawn starts one service with the demo's quick clocks.
+func (d *demo) spawn(name string) error {
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	p, err := spawn(d.run, filepath.Join(d.Dir, "logs"), name, self, "up", "--embed=none", "--services="+name,
+		"--nats-url="+d.nats.URL, "--clickhouse-addr="+d.ch.Addr, "--heartbeat=500ms", "--instance="+name+"-1",
+		"--ingestor-eia-url="+d.api.url, "--ingestor-eia-key=DEMO", "--ingestor-areas="+strings.Join(d.areas, ","),
+		fmt.Sprintf("--ingestor-backfill=%dh", 24*d.History), "--ingestor-poll=0s", "--ingestor-retry-for=1s", "--ingestor-rate=1000",
+		"--monitor-stall-for=2s", "--monitor-heartbeat-floor=2s", "--monitor-keep-firing-for=0s",
+	)
+	if err != nil {
+		return err
+	}
+	d.procs[name] = p
+	return nil
+}
+
+// stop asks the children to end and waits until they have.
+func (d *demo) stop() error {
+	var errs []error
+	for _, p := range d.procs {
+		if err := p.cmd.Process.Signal(os.Interrupt); err != nil && !errors.Is(err, os.ErrProcessDone) {
+			errs = append(errs, err)
+		}
+	}
+	for _, p := range d.procs {
+		<-p.done
+	}
+	return errors.Join(errs...)
+}
+
+func (d *demo) backfill(ctx context.Context, _ *app.App) (string, error) {
+	done := make(chan error, 1)
+	go func() {
+		_, err := refresh(ctx, d.bus, d.now)
+		done <- err
+	}()
+	want := uint64(len(d.areas) * d.History * 24)
+	finished := false
+	err := d.until(ctx, "the backfill", func(ctx context.Context) (bool, error) {
+		select {
+		case err := <-done:
+			if err != nil {
+				return false, err
+			}
+			finished = true
+		default:
+		}
+		n, err := d.store.Count(ctx, "observations")
+		if err != nil {
+			return false, err
+		}
+		d.show.progress("%d of about %d observations", n, want)
+		if !finished {
+			return false, nil
+		}
+		return d.settled(ctx)
+	})
+	if err != nil {
+		return "", err
+	}
+	n, err := d.store.Count(ctx, "v_observations")
+	return fmt.Sprintf("%d observations of %d areas since %s", n, len(d.areas), d.now.AddDate(0, 0, -d.History).Format(time.DateOnly)), err
+}
+
+func (d *demo) train(ctx context.Context, _ *app.App) (string, error) {
+	champions := map[string]int{}
+	err := d.until(ctx, "a champion for every area", func(ctx context.Context) (bool, error) {
+		clear(champions)
+		n := 0
+		for _, area := range d.areas {
+			m, found, err := d.store.Champion(ctx, series.ID{Source: "eia", Key: area})
+			if err != nil {
+				return false, err
+			}
+			if found {
+				champions[string(m.Kind)]++
+				n++
+			}
+		}
+		d.show.progress("%d of %d areas have a champion", n, len(d.areas))
+		return n == len(d.areas), nil
+	})
+	if err != nil {
+		return "", err
+	}
+	var kinds []string
+	for k, n := range champions {
+		kinds = append(kinds, fmt.Sprintf("%s × %d", k, n))
+	}
+	if err := d.until(ctx, "the trainer to finish", d.idle(trainerConsumer, forecasterModels)); err != nil {
+		return "", err
+	}
+	return "champions: " + strings.Join(kinds, ", "), nil
+}
+
+func (d *demo) replay(ctx context.Context, _ *app.App) (string, error) {
+	for d.now.Before(d.end) {
+		if err := d.hour(ctx); err != nil {
+			return "", err
+		}
+		d.show.progress("%s, day %d of %d", d.now.Format("2006-01-02 15:04"), int(d.now.Sub(d.begin).Hours()/24)+1, d.Replay)
+	}
+	acc, err := d.store.Accuracy(ctx, d.begin, d.end)
+	if err != nil {
+		return "", err
+	}
+	if acc.N == 0 {
+		return "", errors.New("no forecast was scored")
+	}
+	return fmt.Sprintf("%d forecast points scored: MAPE %.2f %% over 1..48 h, seasonal naive %.2f %%", acc.N, acc.MAPE, acc.NaiveMAPE), nil
+}
+
+// hour advances the replayed clock by one hour and waits until the pipeline has taken it in.
+func (d *demo) hour(ctx context.Context) error {
+	if err := d.advance(ctx); err != nil {
+		return err
+	}
+	return d.settle(ctx)
+}
+
+// advance moves the clock and has the ingestor fetch.
+func (d *demo) advance(ctx context.Context) error {
+	d.now = d.now.Add(time.Hour)
+	if err := d.api.setNow(ctx, d.now); err != nil {
+		return err
+	}
+	_, err := refresh(ctx, d.bus, d.now)
+	return err
+}
+
+func (d *demo) finish(ctx context.Context, started time.Time, out Output) error {
+	acc, err := d.store.Accuracy(ctx, d.begin, d.end)
+	if err != nil {
+		return err
+	}
+	counts := map[string]uint64{}
+	for _, view := range []string{"v_observations", "v_quarantine", "v_forecasts"} {
+		if counts[view], err = d.store.Count(ctx, view); err != nil {
+			return err
+		}
+	}
+	raised, resolved := d.alerts.totals()
+	d.show.done()
+	fmt.Fprintf(out.Out, `
+ClickHouse  http://%s/?database=%s
+NATS        %s
+Try next    curl 'http://%s/?database=%s' -d 'SELECT * FROM v_scores_daily LIMIT 5 FORMAT PrettyCompact'
+            bellwether status --nats-url=%s --clickhouse-addr=%s
+            nats --server %s sub 'bw.alert.>'
+`, d.ch.Addr, d.ch.Database, d.nats.URL, d.ch.Addr, d.ch.Database, d.nats.URL, d.ch.Addr, d.nats.URL)
+	fmt.Fprintf(out.Out, "demo: data=%s areas=%d observations=%d quarantined=%d forecasts=%d mape=%.2f naive_mape=%.2f alerts_raised=%d alerts_resolved=%d seconds=%d\n",
+		d.api.kind, len(d.areas), counts["v_observations"], counts["v_quarantine"], counts["v_forecasts"], acc.MAPE, acc.NaiveMAPE,
+		raised, resolved, int(time.Since(started).Seconds()))
+	if raised != resolved {
+		return fmt.Errorf("%d alerts were raised but %d resolved", raised, resolved)
+	}
+	return nil
+}

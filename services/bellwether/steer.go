@@ -1,0 +1,228 @@
+package bellwether
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/bellwether-forecast/bellwether/libs/chio"
+	"github.com/bellwether-forecast/bellwether/libs/event"
+	"github.com/bellwether-forecast/bellwether/libs/forecast"
+	"github.com/bellwether-forecast/bellwether/libs/natsio"
+	"github.com/bellwether-forecast/bellwether/libs/series"
+	"github.com/bellwether-forecast/bellwether/libs/stage"
+	"github.com/bellwether-forecast/bellwether/libs/wire"
+	"github.com/bellwether-forecast/bellwether/services/ingestor"
+)
+
+// Train asks for new models.
+type Train struct {
+	Connection `embed:""`
+	Series     []string  `arg:"" help:"Series to train, for example eia.PJM; 'all' for every series of the record."`
+	AsOf       time.Time `help:"Train on what was known at this time (RFC 3339); now by default."`
+}
+
+// Run implements the command.
+func (t *Train) Run(ctx context.Context, out Output) error {
+	bus, err := t.bus(ctx)
+	if err != nil {
+		return err
+	}
+	defer bus.Close()
+	ids, err := t.ids(ctx)
+	if err != nil {
+		return err
+	}
+	now := time.Now().UTC()
+	asOf := t.AsOf
+	if asOf.IsZero() {
+		asOf = now
+	}
+	for _, id := range ids {
+		job := forecast.Job{
+			Series: id, ID: fmt.Sprintf("%s.%s.%d", forecast.Manual, id, now.UnixNano()), Reason: forecast.Manual,
+			AsOf: asOf, RequestedAt: now, RequestedBy: "bellwether train",
+		}
+		err := bus.Publish(ctx, stage.Message{Subject: wire.TrainJob(id), ID: "job." + job.ID, Data: wire.EncodeJob(job)})
+		switch {
+		case errors.Is(err, natsio.ErrDiscarded):
+			fmt.Fprintf(out.Out, "%s: a job is already open\n", id)
+		case err != nil:
+			return err
+		default:
+			fmt.Fprintf(out.Out, "%s: asked for a model\n", id)
+		}
+	}
+	return nil
+}
+
+func (t *Train) ids(ctx context.Context) ([]series.ID, error) {
+	if len(t.Series) == 1 && t.Series[0] == "all" {
+		store, err := t.store(ctx)
+		if err != nil {
+			return nil, err
+		}
+		ids, err := store.SeriesIDs(ctx)
+		return ids, errors.Join(err, store.Close())
+	}
+	var ids []series.ID
+	for _, s := range t.Series {
+		id, err := series.ParseID(s)
+		if err != nil {
+			return nil, err
+		}
+		ids = append(ids, id)
+	}
+	return ids, nil
+}
+
+// Refresh asks the ingestor to fetch now.
+type Refresh struct {
+	Connection `embed:""`
+	AsOf       time.Time `help:"Fetch as if it were this time (RFC 3339), to replay a history; now by default."`
+}
+
+// Run implements the command.
+func (r *Refresh) Run(ctx context.Context, out Output) error {
+	bus, err := r.bus(ctx)
+	if err != nil {
+		return err
+	}
+	defer bus.Close()
+	run, err := refresh(ctx, bus, r.AsOf)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(out.Out, "%s of %s: %d rows fetched, %d new, %d revised, %d malformed\n", run.Origin, run.Source, run.Fetched, run.New, run.Revised, run.Malformed)
+	return nil
+}
+
+// refresh asks the ingestor for one run and waits for its result. A zero asOf means now.
+func refresh(ctx context.Context, bus *natsio.Bus, asOf time.Time) (ingestor.Refreshed, error) {
+	in, err := json.Marshal(ingestor.RefreshRequest{AsOf: asOf})
+	if err != nil {
+		return ingestor.Refreshed{}, err
+	}
+	data, err := bus.Request(ctx, wire.Control(event.Ingestor, "refresh"), in)
+	if err != nil {
+		return ingestor.Refreshed{}, fmt.Errorf("refresh: %w", err)
+	}
+	var out ingestor.Refreshed
+	if err := json.Unmarshal(data, &out); err != nil {
+		return out, fmt.Errorf("refresh: answer %q: %w", data, err)
+	}
+	return out, nil
+}
+
+// Provision lays out a NATS server.
+type Provision struct {
+	NATS     natsio.Config `embed:"" prefix:"nats-"`
+	DryRun   bool          `help:"Show what would change, change nothing."`
+	Replicas int           `help:"Replicas of every stream." default:"1"`
+}
+
+// Run implements the command.
+func (p *Provision) Run(ctx context.Context, out Output) error {
+	bus, err := Connection{NATS: p.NATS}.bus(ctx)
+	if err != nil {
+		return err
+	}
+	defer bus.Close()
+	changes, err := natsio.Provision(ctx, bus, natsio.ProvisionOptions{DryRun: p.DryRun, Replicas: p.Replicas})
+	for _, c := range changes {
+		fmt.Fprintln(out.Out, c)
+	}
+	if err == nil && len(changes) == 0 {
+		fmt.Fprintln(out.Out, "streams and buckets are as they should be")
+	}
+	return err
+}
+
+// Migrate lays out a ClickHouse server.
+type Migrate struct {
+	Store   chio.Config `embed:"" prefix:"clickhouse-" envprefix:"BELLWETHER_CLICKHOUSE_"`
+	Cluster string      `help:"Create replicated tables on this cluster; empty for a single server." `
+}
+
+// Run implements the command.
+func (m *Migrate) Run(ctx context.Context, out Output) error {
+	applied, err := chio.Migrate(ctx, m.Store, chio.Options{Cluster: m.Cluster})
+	for _, a := range applied {
+		fmt.Fprintf(out.Out, "applied %s in %s\n", a.Name, a.Duration.Round(time.Millisecond))
+	}
+	if err == nil && len(applied) == 0 {
+		fmt.Fprintln(out.Out, "tables are up to date")
+	}
+	return err
+}
+
+// Alerts prints alerts.
+type Alerts struct {
+	Connection `embed:""`
+	Follow     bool `help:"Go on printing transitions as they happen." default:"true" negatable:""`
+	JSON       bool `help:"Print JSON, one alert a line."`
+}
+
+// Run implements the command.
+func (a *Alerts) Run(ctx context.Context, out Output) error {
+	if err := a.open(ctx, out); err != nil || !a.Follow {
+		return err
+	}
+	bus, err := a.bus(ctx)
+	if err != nil {
+		return err
+	}
+	defer bus.Close()
+	err = bus.Follow(ctx, natsio.FollowOptions{Stream: wire.StreamAlert, Subjects: []string{wire.AllAlerts}, Since: natsio.New}, func(m stage.Message) error {
+		alert, err := wire.DecodeAlert(m.Data)
+		if err != nil {
+			return err
+		}
+		return a.print(out.Out, alert)
+	})
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+func (a *Alerts) open(ctx context.Context, out Output) error {
+	store, err := a.store(ctx)
+	if err != nil {
+		return err
+	}
+	defer store.Close()
+	open, err := store.OpenAlerts(ctx)
+	if err != nil {
+		return err
+	}
+	if len(open) == 0 && !a.JSON {
+		fmt.Fprintln(out.Out, "no open alerts")
+	}
+	for _, alert := range open {
+		if err := a.print(out.Out, alert); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (a *Alerts) print(w io.Writer, alert event.Alert) error {
+	if a.JSON {
+		m, err := wire.EncodeAlert(alert)
+		if err == nil {
+			_, err = fmt.Fprintf(w, "%s\n", m.Data)
+		}
+		return err
+	}
+	_, err := fmt.Fprintln(w, alertLine(alert))
+	return err
+}
+
+// alertLine is an alert in one line for people.
+func alertLine(a event.Alert) string {
+	return fmt.Sprintf("%s  %-8s %-8s %s: %s (%s)", a.At.UTC().Format(time.TimeOnly), a.State, a.Severity, a.Name, a.Summary, a.Cause)
+}

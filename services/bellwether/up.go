@@ -1,0 +1,168 @@
+package bellwether
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+	"go.uber.org/zap"
+
+	"github.com/bellwether-forecast/bellwether/libs/app"
+	"github.com/bellwether-forecast/bellwether/libs/event"
+	"github.com/bellwether-forecast/bellwether/libs/ops"
+	"github.com/bellwether-forecast/bellwether/services/forecaster"
+	"github.com/bellwether-forecast/bellwether/services/ingestor"
+	"github.com/bellwether-forecast/bellwether/services/internal/node"
+	"github.com/bellwether-forecast/bellwether/services/monitor"
+	"github.com/bellwether-forecast/bellwether/services/trainer"
+	"github.com/bellwether-forecast/bellwether/services/validator"
+)
+
+// Up runs services in this process, with the embedded bus and store unless told otherwise.
+type Up struct {
+	Services  []string `help:"Services to run: ingestor, validator, trainer, forecaster, monitor; 'all' or 'none'." default:"all"`
+	Embed     []string `help:"What to run embedded: bus, store; or 'none' to use those at --nats-url and --clickhouse-addr." default:"bus,store"`
+	Dir       string   `help:"Folder of the embedded bus and store." default:"data" type:"path" env:"BELLWETHER_DIR"`
+	BusAddr   string   `help:"Address of the embedded bus." default:"127.0.0.1:4222"`
+	StoreAddr string   `help:"Address of the embedded store." default:"127.0.0.1:8123"`
+
+	Common     node.Config       `embed:""`
+	Ingestor   ingestor.Config   `embed:"" prefix:"ingestor-" group:"Ingestor:"`
+	Validator  validator.Config  `embed:"" prefix:"validator-" group:"Validator:"`
+	Trainer    trainer.Config    `embed:"" prefix:"trainer-" group:"Trainer:"`
+	Forecaster forecaster.Config `embed:"" prefix:"forecaster-" group:"Forecaster:"`
+	Monitor    monitor.Config    `embed:"" prefix:"monitor-" group:"Monitor:"`
+}
+
+// Run implements the command.
+func (u *Up) Run(ctx context.Context, out Output) error {
+	names, err := choose("services", u.Services, event.Services())
+	if err != nil {
+		return err
+	}
+	parts, err := choose("embed", u.Embed, []string{"bus", "store"})
+	if err != nil {
+		return err
+	}
+	if err := u.validate(names); err != nil {
+		return err
+	}
+	log, err := ops.Logger(out.Err, u.Common.LogLevel)
+	if err != nil {
+		return err
+	}
+	a := app.New(u.Common.Drain + 2*time.Second)
+	if err := u.embed(ctx, a, parts, log, out.Out); err != nil {
+		return errors.Join(err, a.Close(ctx))
+	}
+	for _, name := range names {
+		run := u.service(name)
+		a.Go(name, func(ctx context.Context) error { return supervise(ctx, name, log, run) })
+	}
+	fmt.Fprintf(out.Out, "running %s; stop with Ctrl-C\n", strings.Join(names, ", "))
+	return a.Run(ctx)
+}
+
+// validate checks the configuration of what will run, and of nothing else.
+func (u *Up) validate(names []string) error {
+	errs := []error{u.Common.Validate()}
+	for name, c := range map[string]interface{ Validate() error }{
+		event.Ingestor: u.Ingestor, event.Validator: u.Validator, event.Trainer: u.Trainer,
+		event.Forecaster: u.Forecaster, event.Monitor: u.Monitor,
+	} {
+		if !slices.Contains(names, name) {
+			continue
+		}
+		if err := c.Validate(); err != nil {
+			for line := range strings.SplitSeq(err.Error(), "\n") {
+				errs = append(errs, fmt.Errorf("%s-%s", name, line))
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (u *Up) service(name string) func(context.Context, *zap.Logger) error {
+	switch name {
+	case event.Ingestor:
+		return func(ctx context.Context, log *zap.Logger) error { return ingestor.Run(ctx, u.Common, u.Ingestor, log) }
+	case event.Validator:
+		return func(ctx context.Context, log *zap.Logger) error {
+			return validator.Run(ctx, u.Common, u.Validator, log)
+		}
+	case event.Trainer:
+		return func(ctx context.Context, log *zap.Logger) error { return trainer.Run(ctx, u.Common, u.Trainer, log) }
+	case event.Forecaster:
+		return func(ctx context.Context, log *zap.Logger) error {
+			return forecaster.Run(ctx, u.Common, u.Forecaster, log)
+		}
+	default:
+		return func(ctx context.Context, log *zap.Logger) error { return monitor.Run(ctx, u.Common, u.Monitor, log) }
+	}
+}
+
+// embed starts the embedded bus and store, lays out both, and points the services at them.
+func (u *Up) embed(ctx context.Context, a *app.App, parts []string, log *zap.Logger, out io.Writer) error {
+	if len(parts) == 0 {
+		return nil
+	}
+	e, err := openEmbedded(ctx, a, embedded{
+		dir: u.Dir, bus: slices.Contains(parts, "bus"), store: slices.Contains(parts, "store"),
+		busAddr: u.BusAddr, storeAddr: u.StoreAddr, nats: u.Common.NATS, clickhouse: u.Common.Store,
+	}, log)
+	if err != nil {
+		return err
+	}
+	u.Common.NATS, u.Common.Store = e.nats, e.clickhouse
+	dir, err := filepath.Abs(u.Dir)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "bus    %s\nstore  http://%s/?database=%s\ndata   %s\n", e.nats.URL, e.clickhouse.Addr, e.clickhouse.Database, dir)
+	return nil
+}
+
+// supervise keeps a service running: one that fails is started again after a wait that grows from 1 s to 30 s.
+func supervise(ctx context.Context, name string, log *zap.Logger, run func(context.Context, *zap.Logger) error) error {
+	wait := backoff.NewExponentialBackOff()
+	wait.InitialInterval, wait.MaxInterval = time.Second, 30*time.Second
+	for {
+		started := time.Now()
+		err := run(ctx, log)
+		if ctx.Err() != nil {
+			return err
+		}
+		if time.Since(started) > time.Minute {
+			wait.Reset()
+		}
+		d := wait.NextBackOff()
+		log.Error("service failed, starting it again", zap.String("service", name), zap.Duration("in", d), zap.Error(err))
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(d):
+		}
+	}
+}
+
+// choose resolves a list flag of names; "all" and "none" stand for themselves.
+func choose(flag string, given, known []string) ([]string, error) {
+	switch {
+	case len(given) == 1 && given[0] == "all":
+		return known, nil
+	case len(given) == 1 && given[0] == "none":
+		return nil, nil
+	}
+	for _, g := range given {
+		if !slices.Contains(known, g) {
+			return nil, fmt.Errorf("%s: %q is not one of %s, all, none", flag, g, strings.Join(known, ", "))
+		}
+	}
+	return given, nil
+}

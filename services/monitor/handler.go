@@ -1,0 +1,177 @@
+// Package monitor watches the pipeline: it turns the events of all services into alerts that fire once and resolve
+// once, and asks for a new model when a series has drifted.
+//
+// Handle takes events in: it records them and decides, but says nothing about alerts. What was decided is kept in
+// State before the event is acknowledged, and Flush says it: to the bus first, then to the store, until both have it.
+// So no step can be lost in a crash, and one that is repeated has the same ID and is dropped by the bus.
+package monitor
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/bellwether-forecast/bellwether/libs/event"
+	"github.com/bellwether-forecast/bellwether/libs/stage"
+	"github.com/bellwether-forecast/bellwether/libs/wire"
+	"github.com/bellwether-forecast/bellwether/services/monitor/internal/alert"
+	"github.com/bellwether-forecast/bellwether/services/monitor/internal/rule"
+)
+
+// maxPause is the longest time between two ticks that the monitor takes for granted. After a longer one it was
+// suspended, or its dependencies were, and could not hear.
+const maxPause = 10 * time.Second
+
+// Handler is the monitor. It is safe for concurrent use.
+type Handler struct {
+	cfg   Config
+	state State
+	now   func() time.Time
+
+	mu      sync.Mutex
+	engine  *alert.Engine
+	rules   *rule.Set
+	retrain *rule.Retrain
+	rows    *recorder
+	outbox  map[string][]unsaid // by fingerprint, in order
+	offered map[string]int      // how many of each the last Tick returned
+	dirty   map[string]struct{} // fingerprints to keep
+	stale   bool                // what is held may differ from what is kept
+	settled time.Time           // until then nothing follows from the passing of time
+	ticked  time.Time           // last tick
+
+	flushing sync.Mutex // one Flush at a time
+}
+
+var (
+	_ stage.Handler   = (*Handler)(nil)
+	_ stage.Forgetter = (*Handler)(nil)
+)
+
+// New returns a monitor that starts now. It reads state when it is first called. now is the wall clock; nil means
+// time.Now.
+func New(cfg Config, state State, now func() time.Time) (*Handler, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, fmt.Errorf("monitor: %w", err)
+	}
+	if now == nil {
+		now = time.Now
+	}
+	return &Handler{
+		cfg:     cfg,
+		state:   state,
+		now:     now,
+		engine:  alert.New(),
+		rules:   rule.NewSet(cfg.Config, now()),
+		retrain: rule.NewRetrain(cfg.Config),
+		rows:    newRecorder(cfg.HeartbeatEvery),
+		outbox:  map[string][]unsaid{},
+		dirty:   map[string]struct{}{},
+		stale:   true,
+	}, nil
+}
+
+// Handle takes in one event. It returns the row of the event and, on drift, a training job; alerts are said by Flush.
+func (h *Handler) Handle(ctx context.Context, in stage.Message) (stage.Result, error) {
+	e, err := wire.DecodeEvent(in.Data)
+	if err != nil {
+		return stage.Result{}, fmt.Errorf("monitor: %s: %w", in.Subject, err)
+	}
+	if e.Service == "" {
+		return stage.Result{}, fmt.Errorf("monitor: %s: event %q names no service: %w", in.Subject, e.ID, stage.ErrPermanent)
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	now := h.now()
+	e.ID = cmp.Or(e.ID, in.ID)
+	if e.At.IsZero() {
+		e.At = said(in, now)
+	}
+	if err := h.ensure(ctx, now); err != nil {
+		return stage.Result{}, err
+	}
+	h.observe(now, h.rules.Observe(now, said(in, now), e))
+	res := stage.Result{Rows: h.rows.event(e)}
+	if job, ok := h.retrain.Job(e); ok {
+		if err := h.saveJob(ctx, job.Series); err != nil {
+			return stage.Result{}, err
+		}
+		res.Out = append(res.Out, stage.Message{Subject: wire.TrainJob(job.Series), ID: job.ID, Data: wire.EncodeJob(job)})
+	}
+	if err := h.save(ctx); err != nil {
+		return stage.Result{}, err
+	}
+	return res, nil
+}
+
+// Forget is told that results of Handle were not stored. What was decided is kept all the same, and the events come
+// again; but while they cannot be stored no others can be heard, so silence starts anew.
+func (h *Handler) Forget() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	now := h.now()
+	h.rows.forget()
+	h.rules.Resume(now)
+	h.engine.Touch(now)
+}
+
+// Stats is what the monitor knows about itself.
+type Stats struct {
+	Open    int    // open alerts, pending ones included
+	Unsaid  int    // transitions that wait to be said
+	Dropped uint64 // signals that the limit on open alerts held back
+}
+
+// Stats returns the state of the monitor.
+func (h *Handler) Stats() Stats {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	s := Stats{Open: h.engine.Len(), Dropped: h.engine.Dropped()}
+	for _, list := range h.outbox {
+		s.Unsaid += len(list)
+	}
+	return s
+}
+
+// ensure loads what was kept if what is held is not known to agree with it.
+func (h *Handler) ensure(ctx context.Context, now time.Time) error {
+	if !h.stale {
+		return nil
+	}
+	return h.load(ctx, now)
+}
+
+// resume starts a settling time: nothing could be heard before now.
+func (h *Handler) resume(now time.Time) {
+	h.settled = now.Add(h.cfg.SettleFor)
+	h.rules.Resume(now)
+	h.engine.Touch(now)
+}
+
+func (h *Handler) observe(now time.Time, signals []alert.Signal) {
+	for _, s := range signals {
+		h.queue(h.engine.Observe(now, s))
+	}
+}
+
+func (h *Handler) queue(transitions []event.Alert) {
+	for _, a := range transitions {
+		h.outbox[a.Fingerprint] = append(h.outbox[a.Fingerprint], unsaid{Alert: a})
+		h.dirty[a.Fingerprint] = struct{}{}
+	}
+}
+
+func (h *Handler) unreadable(now time.Time, key string, err error) alert.Signal {
+	return rule.Unreadable(h.cfg.Config, now, key, err)
+}
+
+// said returns when a message was said: when the bus stored it, which is the same on every delivery and, unlike the
+// time in the event, wall time even when history is replayed.
+func said(in stage.Message, now time.Time) time.Time {
+	if in.Time.IsZero() {
+		return now
+	}
+	return in.Time
+}

@@ -1,0 +1,70 @@
+package rule
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/bellwether-forecast/bellwether/libs/event"
+	"github.com/bellwether-forecast/bellwether/services/monitor/internal/alert"
+)
+
+// UnknownError names the alert of an error event without a code.
+const UnknownError = "unknown_error"
+
+// Codes returns the codes of error events that have a runbook of their own.
+func Codes() []string {
+	return []string{
+		"upstream_unavailable", "upstream_schema", "upstream_rejected",
+		"bad_configuration", "quarantined_observations", "schema_mismatch",
+		"training_failed", "store_unavailable", "handler_failed", "dead_letter", UnknownError,
+	}
+}
+
+// errorRule raises an alert for each error that stands, named by its code. The service says what is wrong and how bad
+// it is. An error that is raised and never cleared ends after the quiet period.
+type errorRule struct{ cfg Config }
+
+func (r *errorRule) observe(at time.Time, e event.Event) []alert.Signal {
+	x := e.Error
+	name := cmp.Or(x.Code, UnknownError)
+	return []alert.Signal{{
+		Name:     name,
+		Labels:   map[string]string{"service": e.Service, "subject": x.Subject},
+		Severity: cmp.Or(x.Severity, event.Warning),
+		Class:    cmp.Or(x.Class, event.Operational),
+		Active:   x.Condition != event.Cleared,
+		At:       at,
+		EventID:  e.ID,
+		Summary:  summary(e.Service, name, x.Subject),
+		Cause:    cause(e),
+		Runbook:  runbook(name, cmp.Or(x.Subject, e.Service)),
+		Policy:   alert.Policy{KeepFiring: r.cfg.KeepFiringFor, Quiet: r.cfg.QuietPeriod, MaxOpen: r.cfg.MaxOpen},
+	}}
+}
+
+func summary(service, code, subject string) string {
+	s := service + ": " + strings.ReplaceAll(code, "_", " ")
+	if subject != "" {
+		s += ": " + subject
+	}
+	return s
+}
+
+func cause(e event.Event) string {
+	x := e.Error
+	s := cmp.Or(x.Message, "no message given")
+	if x.Condition == event.Cleared {
+		s = strings.TrimSuffix("cleared by "+e.Instance+": "+x.Message, ": ")
+	}
+	var parts []string
+	for _, k := range slices.Sorted(maps.Keys(x.Attributes)) {
+		parts = append(parts, k+"="+x.Attributes[k])
+	}
+	if len(parts) > 0 {
+		s += " (" + strings.Join(parts, ", ") + ")"
+	}
+	return s
+}

@@ -1,0 +1,45 @@
+package rule
+
+import (
+	"fmt"
+	"slices"
+)
+
+// runbook returns what to do about an alert: the first command to run, and where the rest is written. subject is what
+// the alert is about.
+func runbook(name, subject string) string {
+	anchor := name
+	if !slices.Contains(Codes(), name) && !slices.Contains(Names(), name) {
+		anchor = UnknownError
+	}
+	return firstStep(name, subject) + "; docs/runbooks.md#" + anchor
+}
+
+func firstStep(name, subject string) string {
+	switch name {
+	case ServiceSilent:
+		return fmt.Sprintf("is it running, and what did it say last: kubectl get pods -l app.kubernetes.io/name=%s; kubectl logs -l app.kubernetes.io/name=%s --previous --tail=50", subject, subject)
+	case ConsumerStalled, ConsumerLagGrowing:
+		return fmt.Sprintf("nats consumer info %s; then the log of the service that reads it", subject)
+	case SourceStale, "upstream_unavailable", "upstream_schema", "upstream_rejected":
+		return fmt.Sprintf("ask the source for the newest data by hand, and read the refresh log: SELECT * FROM ingest_runs ORDER BY started_at DESC LIMIT 10; subject %s", subject)
+	case ForecastDrift:
+		return fmt.Sprintf("a retraining was asked for; see whether it helps: SELECT target_ts, actual, mean, scaled_error FROM scores WHERE series = '%s' ORDER BY target_ts DESC LIMIT 48", subject)
+	case "quarantined_observations", "schema_mismatch":
+		return fmt.Sprintf("SELECT * FROM quarantine WHERE status = 'held' ORDER BY known_at DESC LIMIT 20; subject %s", subject)
+	case "training_failed":
+		return fmt.Sprintf("SELECT candidate, origin, error FROM backtests WHERE series = '%s' AND error != '' ORDER BY created_at DESC LIMIT 20", subject)
+	case "bad_configuration":
+		return "run the service with --help and compare; the message names every bad field; subject " + subject
+	case "store_unavailable":
+		return "ask the store: curl -s 'http://<clickhouse>:8123/ping'; check its disk; messages wait and nothing is lost; subject " + subject
+	case "dead_letter":
+		return "nats stream view BW_DLQ; the headers say why; mend the cause, then replay; subject " + subject
+	case StateUnreadable:
+		return "find alerts that no longer end: SELECT name, labels, started_at FROM v_alerts_open ORDER BY started_at; nats kv get bw_alert " + subject
+	case "handler_failed":
+		return fmt.Sprintf("SELECT at, message, attributes FROM v_events WHERE kind = 'error' AND subject = '%s' ORDER BY at DESC LIMIT 20", subject)
+	default:
+		return fmt.Sprintf("SELECT at, service, message, attributes FROM v_events WHERE code = '%s' ORDER BY at DESC LIMIT 20", name)
+	}
+}
