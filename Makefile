@@ -124,7 +124,7 @@ tidy-check: ## Fail if a go.mod or go.sum is not tidy; changes nothing
 
 .PHONY: modules-check
 modules-check: ## Build every module outside the workspace, as an image build does
-	for m in $(MODULES); do GOWORK=off go -C $$m build ./... || exit 1; done
+	@status=0; for m in $(MODULES); do echo "go -C $$m build ./..."; GOWORK=off go -C $$m build ./... || status=1; done; exit $$status
 
 .PHONY: clean
 clean: ## Remove bin/ and .cache/ (the engine and the Go caches stay)

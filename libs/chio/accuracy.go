@@ -57,7 +57,7 @@ func (s *Store) Accuracy(ctx context.Context, from, to time.Time) (Accuracy, err
 			),
 			compared AS
 			(
-				SELECT s.*, abs(o.value - s.actual) AS naive_error, s.actual != 0 AS nonzero
+				SELECT s.*, abs(o.value - s.actual) AS naive_error, s.actual != 0 AS relative
 				FROM scored AS s
 				INNER JOIN v_observations AS o ON s.series = o.series AND s.naive_ts = o.ts
 				WHERE isFinite(o.value)
@@ -65,9 +65,9 @@ func (s *Store) Accuracy(ctx context.Context, from, to time.Time) (Accuracy, err
 		SELECT
 			series,
 			count() AS n,
-			countIf(nonzero) AS nonzero,
-			100 * avgIf(abs_error / abs(actual), nonzero) AS mape,
-			100 * avgIf(naive_error / abs(actual), nonzero) AS naive_mape,
+			countIf(relative) AS nonzero,
+			100 * avgIf(abs_error / abs(actual), relative) AS mape,
+			100 * avgIf(naive_error / abs(actual), relative) AS naive_mape,
 			avg(abs_error) AS mae,
 			avg(naive_error) AS naive_mae,
 			avg(covered_80) AS coverage_80,

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"slices"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
@@ -77,8 +79,17 @@ func classify(err error) error {
 		return err
 	case errors.Is(err, clickhouse.ErrBatchInvalid):
 		return fmt.Errorf("%w: %w", err, stage.ErrPermanent)
-	default:
-		// Without an answer of the server it is the way to it that failed, or time that ran out.
+	case noAnswer(err):
 		return fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
+	return err
+}
+
+// noAnswer reports whether err is of the way to the server, or of time that ran out.
+func noAnswer(err error) bool {
+	var network net.Error
+	var http *clickhouse.HTTPError // of something else than ClickHouse, such as a proxy
+	return errors.As(err, &network) || errors.As(err, &http) ||
+		errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) ||
+		errors.Is(err, context.DeadlineExceeded) || errors.Is(err, clickhouse.ErrAcquireConnTimeout)
 }

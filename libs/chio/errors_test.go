@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"syscall"
 	"testing"
 
@@ -23,7 +24,7 @@ func TestClassify(t *testing.T) {
 		err                    error
 		unavailable, permanent bool
 	}{
-		"refused connection":       {err: fmt.Errorf("dial: %w", syscall.ECONNREFUSED), unavailable: true},
+		"refused connection":       {err: &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}, unavailable: true},
 		"connection cut":           {err: io.ErrUnexpectedEOF, unavailable: true},
 		"no answer in time":        {err: context.DeadlineExceeded, unavailable: true},
 		"no connection free":       {err: clickhouse.ErrAcquireConnTimeout, unavailable: true},
@@ -41,6 +42,7 @@ func TestClassify(t *testing.T) {
 		"unknown database (81)":    {err: server(81)},
 		"wrong password (516)":     {err: server(516)},
 		"syntax (62)":              {err: server(62)},
+		"error of this program":    {err: errors.New("no column type")},
 		"cancelled by the caller":  {err: fmt.Errorf("read: %w", context.Canceled)},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -30,8 +30,8 @@ func (s *Store) PendingForecasts(ctx context.Context, id series.ID, since time.T
 	return whole(id, y.Unit, rows), nil
 }
 
-// whole puts forecasts together from their points, which come in order. Points of a forecast whose first horizon is
-// missing were replaced by another forecast issued at the same time from more data; they are left out.
+// whole puts forecasts together from their points, which come in order. Of forecasts that one model issued at the same
+// time it keeps the one from the most data; what is left of the others in the table is not whole.
 func whole(id series.ID, unit string, rows []record.Forecast) []forecast.Forecast {
 	var out []forecast.Forecast
 	for len(rows) > 0 {
@@ -40,6 +40,9 @@ func whole(id series.ID, unit string, rows []record.Forecast) []forecast.Forecas
 			n++
 		}
 		if f, ok := assemble(id, unit, rows[:n]); ok {
+			if k := len(out) - 1; k >= 0 && out[k].IssuedAt.Equal(f.IssuedAt) && out[k].ModelID == f.ModelID {
+				out = out[:k]
+			}
 			out = append(out, f)
 		}
 		rows = rows[n:]

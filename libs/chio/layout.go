@@ -90,14 +90,6 @@ func (s *Store) layout(table string, rows []reflect.Value) (layout, error) {
 	return l, nil
 }
 
-func structs(rows []stage.Row) []reflect.Value {
-	out := make([]reflect.Value, len(rows))
-	for i, row := range rows {
-		out[i] = reflect.Indirect(reflect.ValueOf(row))
-	}
-	return out
-}
-
 // appendTo appends one column after the other, which costs the driver half of what rows cost it.
 func (l layout) appendTo(batch driver.Batch, rows []reflect.Value) error {
 	for i, field := range l.fields {

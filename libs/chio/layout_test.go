@@ -2,7 +2,9 @@ package chio
 
 import (
 	"errors"
+	"fmt"
 	"reflect"
+	"slices"
 	"testing"
 	"time"
 
@@ -65,7 +67,13 @@ func TestCheckTimes(t *testing.T) {
 // Rows may come as values or as pointers.
 func TestColumn(t *testing.T) {
 	at := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	rows := structs([]stage.Row{record.Forecast{Horizon: 1, Mean: 2.5, Fallback: true, IssuedAt: at}, &record.Forecast{Horizon: 2, Reason: "stale"}})
+	inserts, err := new(Store).inserts("t", []stage.Row{
+		record.Forecast{Horizon: 1, Mean: 2.5, Fallback: true, IssuedAt: at}, &record.Forecast{Horizon: 2, Reason: "stale"},
+	}, maxInsert)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := inserts[0].rows
 	field := func(name string) any {
 		t.Helper()
 		f, ok := reflect.TypeFor[record.Forecast]().FieldByName(name)
@@ -88,5 +96,28 @@ func TestColumn(t *testing.T) {
 		if diff := cmp.Diff(want, field(name)); diff != "" {
 			t.Errorf("column %s mismatch (-want +got):\n%s", name, diff)
 		}
+	}
+}
+
+func TestInserts(t *testing.T) {
+	rows := []stage.Row{record.Score{}, record.Forecast{}, record.Score{}}
+	rows = append(rows, slices.Repeat([]stage.Row{record.Revision{}}, 7)...)
+	inserts, err := new(Store).inserts("BW_OBS:1-3", rows, 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, in := range inserts {
+		got = append(got, fmt.Sprint(in.table, " ", in.token, " ", len(in.rows)))
+	}
+	want := []string{
+		"forecasts BW_OBS:1-3:forecasts 1",
+		"observation_revisions BW_OBS:1-3:observation_revisions 3",
+		"observation_revisions BW_OBS:1-3:observation_revisions+ 3",
+		"observation_revisions BW_OBS:1-3:observation_revisions++ 1",
+		"scores BW_OBS:1-3:scores 2",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("inserts mismatch (-want +got):\n%s", diff)
 	}
 }

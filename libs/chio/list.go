@@ -71,13 +71,18 @@ func (s *Store) Count(ctx context.Context, table string) (uint64, error) {
 }
 
 // Query runs a query that somebody typed and returns the names of its columns and its rows, of the Go types that
-// belong to the columns. Times are UTC. It can read but not change anything.
+// belong to the columns. Times are UTC. Without rows there are no names either. Query can read but not change anything.
 func (s *Store) Query(ctx context.Context, query string) (columns []string, rows [][]any, err error) {
-	err = s.each(readOnly(ctx), query, nil, func(r driver.Rows) error {
-		row, err := scanAny(r)
+	err = s.query(readOnly(ctx), query, nil, func(r driver.Rows) error {
 		columns = r.Columns()
-		rows = append(rows, row)
-		return err
+		for r.Next() {
+			row, err := scanAny(r)
+			if err != nil {
+				return err
+			}
+			rows = append(rows, row)
+		}
+		return nil
 	})
 	if err != nil {
 		return nil, nil, fmt.Errorf("query: %w", err)

@@ -35,12 +35,12 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 }
 
 // wrote counts one write that began at start.
-func (m *metrics) wrote(start time.Time, tables map[string][]stage.Row, err error) {
+func (m *metrics) wrote(start time.Time, inserts []insert, err error) {
 	switch {
 	case err == nil:
 		m.seconds.Observe(time.Since(start).Seconds())
-		for name, rows := range tables {
-			m.rows.WithLabelValues(name).Add(float64(len(rows)))
+		for _, in := range inserts {
+			m.rows.WithLabelValues(in.table).Add(float64(len(in.rows)))
 		}
 	case errors.Is(err, context.Canceled):
 		m.errors.WithLabelValues("canceled").Inc()

@@ -81,8 +81,8 @@ func (s *Store) guard(f func() error) error {
 // params are the values of the {name:Type} placeholders of a query.
 type params map[string]any
 
-// each calls scan for every row of the result.
-func (s *Store) each(ctx context.Context, query string, p params, scan func(driver.Rows) error) error {
+// query calls read with the result of a query, before its first row.
+func (s *Store) query(ctx context.Context, query string, p params, read func(driver.Rows) error) error {
 	args := make([]any, 0, len(p))
 	for name, value := range p {
 		args = append(args, clickhouse.Named(name, value))
@@ -95,12 +95,19 @@ func (s *Store) each(ctx context.Context, query string, p params, scan func(driv
 			return err
 		}
 		defer rows.Close()
+		return errors.Join(read(rows), rows.Err())
+	})
+}
+
+// each calls scan for every row of the result of a query.
+func (s *Store) each(ctx context.Context, query string, p params, scan func(driver.Rows) error) error {
+	return s.query(ctx, query, p, func(rows driver.Rows) error {
 		for rows.Next() {
 			if err := scan(rows); err != nil {
 				return err
 			}
 		}
-		return rows.Err()
+		return nil
 	})
 }
 

@@ -4,8 +4,8 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
@@ -17,6 +17,9 @@ import (
 // maxInsert is the most rows of one insert. The server splits blocks of a million rows and more, and then an insert is
 // no longer atomic.
 const maxInsert = 500_000
+
+// maxParallel is the most inserts of one write at a time. A write seldom touches more tables.
+const maxParallel = 4
 
 // Write stores rows, one insert a table, tables side by side. It returns when the store has all of them.
 //
@@ -31,73 +34,80 @@ func (s *Store) Write(ctx context.Context, token string, rows []stage.Row) error
 		return nil
 	}
 	start := time.Now()
-	tables := byTable(rows)
-	err := s.guard(func() error { return s.writeTables(ctx, token, tables) })
-	s.metrics.wrote(start, tables, err)
+	inserts, err := s.inserts(token, rows, maxInsert)
+	if err == nil {
+		err = s.guard(func() error { return s.send(ctx, inserts) })
+	}
+	s.metrics.wrote(start, inserts, err)
 	if err != nil {
 		return fmt.Errorf("write %d rows %s: %w", len(rows), token, err)
 	}
 	return nil
 }
 
-func byTable(rows []stage.Row) map[string][]stage.Row {
-	out := make(map[string][]stage.Row)
-	for _, row := range rows {
-		out[row.Table()] = append(out[row.Table()], row)
-	}
-	return out
+// insert is what goes to the store in one request: rows of one table.
+type insert struct {
+	table  string
+	token  string
+	layout layout
+	rows   []reflect.Value
 }
 
-func (s *Store) writeTables(ctx context.Context, token string, tables map[string][]stage.Row) error {
-	ctx, cancel := context.WithTimeout(ctx, s.cfg.WriteTimeout)
-	defer cancel()
-	if len(tables) == 1 {
-		for table, rows := range tables {
-			return s.writeTable(ctx, token, table, rows)
+// inserts groups rows by table, at most so many an insert.
+func (s *Store) inserts(token string, rows []stage.Row, most int) ([]insert, error) {
+	tables := make(map[string][]reflect.Value)
+	for _, row := range rows {
+		tables[row.Table()] = append(tables[row.Table()], reflect.Indirect(reflect.ValueOf(row)))
+	}
+	var out []insert
+	for _, table := range slices.Sorted(maps.Keys(tables)) {
+		l, err := s.layout(table, tables[table])
+		if err != nil {
+			return nil, err
+		}
+		in := insert{table: table, token: token + ":" + table, layout: l}
+		for part := range slices.Chunk(tables[table], most) {
+			in.rows = part
+			out = append(out, in)
+			in.token += "+" // the next part is another insert of the same table
 		}
 	}
-	// A failure does not cancel the other inserts: what they store need not be stored by the repetition.
+	return out, nil
+}
+
+// send makes the inserts side by side. A failure does not cancel the others: what they store need not be stored by the
+// repetition.
+func (s *Store) send(ctx context.Context, inserts []insert) error {
+	ctx, cancel := context.WithTimeout(ctx, s.cfg.WriteTimeout)
+	defer cancel()
 	var g errgroup.Group
-	for _, table := range slices.Sorted(maps.Keys(tables)) {
-		g.Go(func() error { return s.writeTable(ctx, token, table, tables[table]) })
+	g.SetLimit(maxParallel)
+	for _, in := range inserts {
+		g.Go(func() error {
+			if err := s.insert(ctx, in); err != nil {
+				return fmt.Errorf("insert into %s: %w", in.table, err)
+			}
+			return nil
+		})
 	}
 	return g.Wait()
 }
 
-func (s *Store) writeTable(ctx context.Context, token, table string, rows []stage.Row) error {
-	token += ":" + table
-	for i, part := range slices.Collect(slices.Chunk(rows, maxInsert)) {
-		partToken := token
-		if i > 0 {
-			partToken += ":" + strconv.Itoa(i)
-		}
-		if err := s.insert(ctx, partToken, table, part); err != nil {
-			return fmt.Errorf("insert into %s: %w", table, err)
-		}
-	}
-	return nil
-}
-
-func (s *Store) insert(ctx context.Context, token, table string, rows []stage.Row) error {
-	values := structs(rows)
-	l, err := s.layout(table, values)
-	if err != nil {
-		return err
-	}
+func (s *Store) insert(ctx context.Context, in insert) error {
 	ctx = clickhouse.Context(ctx,
-		clickhouse.WithColumnNamesAndTypes(l.columns),
+		clickhouse.WithColumnNamesAndTypes(in.layout.columns),
 		clickhouse.WithSettings(clickhouse.Settings{
 			// The pipeline makes batches of its own; the server's would forget the token.
 			"async_insert":               0,
 			"insert_deduplicate":         1,
-			"insert_deduplication_token": token,
+			"insert_deduplication_token": in.token,
 		}))
-	batch, err := s.conn.PrepareBatch(ctx, l.insert)
+	batch, err := s.conn.PrepareBatch(ctx, in.layout.insert)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = batch.Close() }() // gives the connection back; after Send it does nothing
-	if err := l.appendTo(batch, values); err != nil {
+	if err := in.layout.appendTo(batch, in.rows); err != nil {
 		return err
 	}
 	return batch.Send()

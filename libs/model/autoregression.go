@@ -11,12 +11,12 @@ import (
 
 // autoregression is a fitted ARRidge.
 type autoregression struct {
-	kind   Kind
-	Step   time.Duration `json:"step"`
-	Lags   []int         `json:"lags"`
-	Yearly int           `json:"yearly"`
-	Scale  scale         `json:"scale"`
-	Beta   []float64     `json:"beta"` // see layout
+	kind         Kind
+	Step         time.Duration `json:"step"`
+	Lags         []int         `json:"lags"`
+	Yearly       int           `json:"yearly"`
+	Scale        scale         `json:"scale"`
+	Coefficients coefficients  `json:"coefficients"`
 }
 
 // backWeeks is how many weeks before the longest lag a forecast looks for values to fill gaps with.
@@ -74,7 +74,7 @@ func (m *autoregression) Forecast(y series.Series, h int) ([]float64, error) {
 		}
 		s := cal[i-first]
 		l.fill(row, s, x[:i])
-		v := m.Scale.clamp(l.predict(m.Beta, row, s))
+		v := m.Scale.clamp(m.Coefficients.predict(l, row, s))
 		if i < n {
 			x[i] = v
 		} else {

@@ -12,10 +12,10 @@ const (
 
 // slot places one grid point in the local calendar of its series.
 type slot struct {
-	ofDay   int  // 0 at local midnight, counted in steps
-	weekday int  // 0 is Sunday
-	day     int  // local days since 1970-01-01
-	holiday bool // a day on which people live as on a Sunday
+	ofDay     int     // 0 at local midnight, counted in steps
+	weekday   int     // 0 is Sunday
+	holiday   bool    // a day on which people live as on a Sunday
+	yearAngle float64 // place of the day in the year, 0 to 2 pi
 }
 
 // slots returns the local calendar of the n grid points from start on.
@@ -28,8 +28,9 @@ func slots(start time.Time, step time.Duration, n int, loc *time.Location) []slo
 		offset  int64
 		until   time.Time // end of the period in which offset holds; zero means for ever
 		known   bool
-		day     = math.MinInt
+		day     = int64(math.MinInt64)
 		holiday bool
+		angle   float64
 		isUS    = usZone(loc)
 	)
 	perSlot := int64(step / time.Second)
@@ -43,23 +44,23 @@ func slots(start time.Time, step time.Duration, n int, loc *time.Location) []slo
 		}
 		local := t.Unix() + offset
 		d := floorDiv(local, daySeconds)
-		if int(d) != day {
-			day = int(d)
+		if d != day {
+			day, angle = d, yearAngle(d)
 			holiday = isUS && usHoliday(day)
 		}
 		out[i] = slot{
-			ofDay:   int((local - d*daySeconds) / perSlot),
-			weekday: int(((d+4)%7 + 7) % 7), // 1970-01-01 was a Thursday
-			day:     day,
-			holiday: holiday,
+			ofDay:     int((local - d*daySeconds) / perSlot),
+			weekday:   int(((d+4)%7 + 7) % 7), // 1970-01-01 was a Thursday
+			holiday:   holiday,
+			yearAngle: angle,
 		}
 	}
 	return out
 }
 
-// yearAngle returns the angle of the day in a year of 365.2425 days.
-func (s slot) yearAngle() float64 {
-	_, frac := math.Modf(float64(s.day) / yearDays)
+// yearAngle returns the angle of a day, counted from 1970-01-01, in a year of 365.2425 days.
+func yearAngle(day int64) float64 {
+	_, frac := math.Modf(float64(day) / yearDays)
 	return 2 * math.Pi * frac
 }
 

@@ -23,8 +23,8 @@ func usZone(loc *time.Location) bool {
 // does not work: New Year's Day, Memorial Day, Independence Day, Labor Day, Thanksgiving and the day after it,
 // Christmas Eve and Christmas Day. A holiday on a Saturday or Sunday is kept on the Friday or Monday beside it as well
 // (5 U.S.C. 6103). The others of the eleven federal holidays hardly show in demand and are left out.
-func usHoliday(day int) bool {
-	t := time.Unix(int64(day)*daySeconds, 0).UTC()
+func usHoliday(day int64) bool {
+	t := time.Unix(day*daySeconds, 0).UTC()
 	if fixedHoliday(t) {
 		return true
 	}

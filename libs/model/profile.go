@@ -101,4 +101,3 @@ func (m *mean) add(v float64) {
 	m.n++
 	m.mean += (v - m.mean) / float64(m.n)
 }
-

@@ -8,6 +8,9 @@ import (
 // rareNonPositive is the share of values <= 0 up to which they count as missing and logarithms are taken.
 const rareNonPositive = 0.02
 
+// largest is the size beyond which a value counts as missing: nothing computed from smaller ones overflows.
+const largest = 1e150
+
 // reach is how far beyond the training values a forecast may go, as a share of their range.
 const reach = 0.5
 
@@ -27,7 +30,7 @@ type scale struct {
 func newScale(y []float64) (scale, []float64) {
 	observed, low := 0, 0
 	for _, v := range y {
-		if finite(v) {
+		if math.Abs(v) <= largest {
 			observed++
 			if v <= 0 {
 				low++
@@ -39,10 +42,8 @@ func newScale(y []float64) (scale, []float64) {
 	sorted := make([]float64, 0, len(y))
 	for i, v := range y {
 		x[i] = s.to(v)
-		if finite(x[i]) {
+		if !math.IsNaN(x[i]) {
 			sorted = append(sorted, x[i])
-		} else {
-			x[i] = math.NaN()
 		}
 	}
 	if len(sorted) == 0 {
@@ -56,7 +57,9 @@ func newScale(y []float64) (scale, []float64) {
 	if s.Log {
 		margin = max(margin, math.Ln2)
 	} else {
-		s.Unit = max(hi-lo, math.Abs(s.Centre), math.SmallestNonzeroFloat64)
+		if s.Unit = max(hi-lo, math.Abs(s.Centre)); s.Unit < 1e-150 {
+			s.Unit = 1
+		}
 		margin = max(margin, s.Unit)
 	}
 	s.Lo, s.Hi = (lo-margin-s.Centre)/s.Unit, (hi+margin-s.Centre)/s.Unit
@@ -66,8 +69,11 @@ func newScale(y []float64) (scale, []float64) {
 	return s, x
 }
 
-// to returns v on the scale, NaN when it is missing or has no logarithm. Range is not checked.
+// to returns v on the scale, NaN when it is missing, too large or has no logarithm. Range is not checked.
 func (s scale) to(v float64) float64 {
+	if !(math.Abs(v) <= largest) {
+		return math.NaN()
+	}
 	if !s.Log {
 		return (v - s.Centre) / s.Unit
 	}

@@ -84,8 +84,17 @@ func (m *autoregression) check() error {
 	if len(m.Lags) == 0 || !slices.IsSorted(m.Lags) || m.Lags[0] < 1 || m.Lags[len(m.Lags)-1] > 60*m.perDay() {
 		return fmt.Errorf("lags %v", m.Lags)
 	}
-	if m.Yearly < 0 || m.Yearly > len(m.Beta) || len(m.Beta) != m.layout().unknowns() {
-		return fmt.Errorf("%d coefficients for %d lags and %d Fourier pairs", len(m.Beta), len(m.Lags), m.Yearly)
+	if m.Yearly < 0 || m.Yearly > 100 {
+		return fmt.Errorf("%d Fourier pairs", m.Yearly)
+	}
+	l, c := m.layout(), m.Coefficients
+	if len(c.Profile) != l.profile() || len(c.Dense) != 1 && len(c.Dense) != l.perDay {
+		return fmt.Errorf("%d and %d coefficients", len(c.Dense), len(c.Profile))
+	}
+	for _, row := range c.Dense {
+		if len(row) != l.dense() {
+			return fmt.Errorf("%d coefficients in a slot, want %d", len(row), l.dense())
+		}
 	}
 	// JSON has no NaN or infinity, so that only the order and signs of the scale are left to check.
 	if s := m.Scale; !(s.Unit > 0) || s.Lo > s.Hi || math.IsInf(s.from(s.Hi), 0) || math.IsInf(s.from(s.Lo), 0) {

@@ -62,7 +62,7 @@ func (b *Bus) Serve(service, version, description string, verbs map[string]func(
 			b.log.Error("control plane error", zap.String("service", service), zap.String("subject", e.Subject), zap.String("error", e.Description))
 		},
 	}
-	if !semver.MatchString(version) {
+	if !semantic(version) {
 		cfg.Version, cfg.Metadata = "0.0.0", map[string]string{"version": version}
 	}
 	svc, err := micro.AddService(b.nc, cfg)
@@ -190,5 +190,7 @@ func nextService(ctx context.Context, sub *nats.Subscription) (Service, error) {
 	return s, nil
 }
 
-// semver is the part of a semantic version that the control plane checks.
-var semver = regexp.MustCompile(`^\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?$`)
+// semantic reports whether v is a semantic version, as the control plane insists on.
+func semantic(v string) bool {
+	return regexp.MustCompile(`^\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?$`).MatchString(v)
+}

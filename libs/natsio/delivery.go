@@ -18,6 +18,7 @@ type delivery struct {
 	msg     jetstream.Msg
 	in      stage.Message
 	seq     uint64 // in the stream
+	behind  uint64 // messages waiting behind it when the server sent it
 	res     stage.Result
 	settled atomic.Bool
 }
@@ -31,7 +32,7 @@ func newDelivery(m jetstream.Msg) (*delivery, error) {
 	if id == "" {
 		id = fmt.Sprintf("%s:%d", meta.Stream, meta.Sequence.Stream)
 	}
-	return &delivery{msg: m, seq: meta.Sequence.Stream, in: stage.Message{
+	return &delivery{msg: m, seq: meta.Sequence.Stream, behind: meta.NumPending, in: stage.Message{
 		Subject: m.Subject(),
 		ID:      id,
 		Header:  fromHeader(m.Headers()),
@@ -74,8 +75,16 @@ func (c *consumer) terminate(d *delivery, reason string) {
 // abandon gives unfinished messages back at once when the consumer ends, so that another process need not wait for
 // AckWait, and handles them before later ones.
 func (c *consumer) abandon(batch []*delivery) {
+	c.forget()
 	for _, d := range batch {
 		c.settle(d, outcomeRetried, d.msg.Nak)
+	}
+}
+
+// forget tells the handler that results of earlier calls are lost.
+func (c *consumer) forget() {
+	if f, ok := c.sub.Handler.(stage.Forgetter); ok {
+		f.Forget()
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/bellwether-forecast/bellwether/libs/breaker"
+	"github.com/bellwether-forecast/bellwether/libs/stage"
 )
 
 var (
@@ -38,8 +39,23 @@ func isDiscarded(err error) bool {
 	return errors.As(err, &api) && api.ErrorCode == codeStoreFailed && api.Description == textSubjectFull
 }
 
-// busUnavailable tells failures of the bus from failures of the message.
-func busUnavailable(err error) bool {
+// Outage reports whether err, met at the given stage ("handle", "write" or "publish"), says that something the service
+// depends on is down, rather than that this message cannot be handled. Consume then tries again in place and counts no
+// attempt. Errors from other packages can say so with a method Unavailable() bool.
+func Outage(at string, err error) bool {
+	switch {
+	case err == nil || errors.Is(err, stage.ErrPermanent):
+		return false
+	case at == stageWrite:
+		return storeDown(err)
+	case at == stagePublish:
+		return busDown(err)
+	}
+	return dependencyDown(err)
+}
+
+// busDown tells failures of the bus from failures of the message.
+func busDown(err error) bool {
 	for _, e := range []error{
 		ErrUnavailable,
 		jetstream.ErrNoStreamResponse, jetstream.ErrAsyncPublishTimeout, jetstream.ErrTooManyStalledMsgs,
@@ -66,8 +82,8 @@ func dependencyDown(err error) bool {
 	return errors.Is(err, breaker.ErrOpen) || errors.Is(err, ErrUnavailable) || errors.As(err, &op)
 }
 
-// sinkDown tells an outage of the store from a failure of these rows.
-func sinkDown(err error) bool {
+// storeDown tells an outage of the store from a failure of these rows.
+func storeDown(err error) bool {
 	var timeout net.Error // context.DeadlineExceeded is one
 	return dependencyDown(err) || errors.As(err, &timeout) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
 }

@@ -3,7 +3,6 @@ package natsio
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -73,24 +72,17 @@ func (b *Bus) Follow(ctx context.Context, o FollowOptions, f func(stage.Message)
 		case err != nil:
 			return apiError("follow "+stream, err)
 		}
-		last, err := deliver(m, f)
-		if err != nil || (o.CaughtUp && last) {
+		d, err := newDelivery(m)
+		if err != nil {
+			return apiError("follow "+stream, err)
+		}
+		if err := f(d.in); err != nil {
 			return err
 		}
+		if o.CaughtUp && d.behind == 0 {
+			return nil
+		}
 	}
-}
-
-// deliver calls f and reports whether no message was waiting behind m when the server sent it.
-func deliver(m jetstream.Msg, f func(stage.Message) error) (last bool, err error) {
-	d, err := newDelivery(m)
-	if err != nil {
-		return false, err
-	}
-	meta, err := m.Metadata()
-	if err != nil {
-		return false, fmt.Errorf("read metadata of %s: %w", m.Subject(), err)
-	}
-	return meta.NumPending == 0, f(d.in)
 }
 
 func (o FollowOptions) config() jetstream.OrderedConsumerConfig {

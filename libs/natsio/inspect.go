@@ -151,7 +151,7 @@ func apiError(what string, err error) error {
 		return nil
 	case notFound(err):
 		return fmt.Errorf("%s: %w: %w", what, ErrNotFound, err)
-	case busUnavailable(err):
+	case busDown(err):
 		return fmt.Errorf("%s: %w: %w", what, ErrUnavailable, err)
 	}
 	return fmt.Errorf("%s: %w", what, err)

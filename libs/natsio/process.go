@@ -93,7 +93,7 @@ func (c *consumer) alone(d *delivery) bool {
 // handle calls the handler, again and again while something it depends on is down.
 func (c *consumer) handle(ctx context.Context, d *delivery) (stage.Result, error) {
 	var res stage.Result
-	err := c.insist(ctx, stageHandle, d, dependencyDown, func() (err error) {
+	err := c.insist(ctx, stageHandle, d, func() (err error) {
 		res, err = c.call(ctx, d.in)
 		return err
 	})
@@ -129,9 +129,7 @@ func (c *consumer) commit(ctx context.Context, group []*delivery) {
 			c.commit(ctx, []*delivery{d})
 		}
 	default:
-		if f, ok := c.sub.Handler.(stage.Forgetter); ok {
-			f.Forget()
-		}
+		c.forget()
 		for _, d := range group {
 			c.failed(ctx, d, at, err)
 		}
@@ -150,13 +148,13 @@ func (c *consumer) store(ctx context.Context, group []*delivery) (string, error)
 	}
 	if len(rows) > 0 {
 		token := c.token(group)
-		err := c.insist(ctx, stageWrite, group[0], sinkDown, func() error { return c.sub.Sink.Write(ctx, token, rows) })
+		err := c.insist(ctx, stageWrite, group[0], func() error { return c.sub.Sink.Write(ctx, token, rows) })
 		if err != nil {
 			return stageWrite, err
 		}
 	}
 	if len(out) > 0 {
-		err := c.insist(ctx, stagePublish, group[0], busUnavailable, func() error { return c.bus.Publish(ctx, out...) })
+		err := c.insist(ctx, stagePublish, group[0], func() error { return c.bus.Publish(ctx, out...) })
 		if err != nil && !errors.Is(err, ErrDiscarded) {
 			return stagePublish, err
 		}
@@ -176,10 +174,10 @@ func (c *consumer) token(group []*delivery) string {
 
 // insist does work until it succeeds, fails for a reason that is not an outage, or ctx is done. Meanwhile the
 // messages stay ours, and no attempt is counted: an outage of hours must not end in the dead-letter stream.
-func (c *consumer) insist(ctx context.Context, at string, d *delivery, outage func(error) bool, work func() error) error {
+func (c *consumer) insist(ctx context.Context, at string, d *delivery, work func() error) error {
 	for n := 1; ; n++ {
 		err := work()
-		if err == nil || errors.Is(err, stage.ErrPermanent) || ctx.Err() != nil || !outage(err) {
+		if ctx.Err() != nil || !Outage(at, err) {
 			return err
 		}
 		c.metrics.outage(at)

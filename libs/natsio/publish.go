@@ -104,7 +104,7 @@ func (f *failures) add(subject string, err error) {
 	if len(f.first) == maxJoined {
 		return
 	}
-	if busUnavailable(err) && !errors.Is(err, ErrUnavailable) {
+	if busDown(err) && !errors.Is(err, ErrUnavailable) {
 		err = fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
 	f.first = append(f.first, fmt.Errorf("publish %s: %w", subject, err))

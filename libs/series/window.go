@@ -11,7 +11,7 @@ type Outcome int
 // Outcomes of Window.Put.
 const (
 	Appended Outcome = iota + 1 // newer than all before; points left out between are missing now
-	Replaced                     // a point within the window has another value now
+	Replaced                    // a point within the window has another value now
 	Same                        // the point had that value already
 	TooOld                      // before the window: left out
 	OffGrid                     // not on the grid: left out

@@ -177,7 +177,7 @@ func (d *demo) apiServer() (string, error) {
 func (d *demo) startEmbedded(ctx context.Context, a *app.App) (string, error) {
 	e, err := openEmbedded(ctx, a, embedded{
 		dir: d.Dir, bus: true, store: true, busAddr: freeAddr(ctx, d.BusAddr), storeAddr: freeAddr(ctx, d.StoreAddr),
-		nats: natsio.DefaultConfig(), clickhouse: chio.DefaultConfig(),
+		nats: natsio.Config{}, clickhouse: chio.DefaultConfig(),
 	}, d.log)
 	if err != nil {
 		return "", err
@@ -222,9 +222,9 @@ func (d *demo) spawn(name string) error {
 	}
 	p, err := spawn(d.run, filepath.Join(d.Dir, "logs"), name, self, "up", "--embed=none", "--services="+name,
 		"--nats-url="+d.nats.URL, "--clickhouse-addr="+d.ch.Addr, "--heartbeat=500ms", "--instance="+name+"-1",
-		"--ingestor-eia-url="+d.api.url, "--ingestor-eia-key=DEMO", "--ingestor-areas="+strings.Join(d.areas, ","),
-		fmt.Sprintf("--ingestor-backfill=%dh", 24*d.History), "--ingestor-poll=0s", "--ingestor-retry-for=1s", "--ingestor-rate=1000",
-		"--monitor-stall-for=2s", "--monitor-heartbeat-floor=2s", "--monitor-keep-firing-for=0s",
+		"--ingestor-eia-url="+d.api.url, "--ingestor-eia-key=DEMO", "--ingestor-eia-tries=2", "--ingestor-eia-rate=1000", "--ingestor-eia-wait=50ms", "--ingestor-eia-cooldown=500ms", "--ingestor-areas="+strings.Join(d.areas, ","),
+		fmt.Sprintf("--ingestor-backfill=%d", d.History), "--ingestor-poll=0s",
+		"--monitor-stall-for=2s", "--monitor-heartbeat-floor=2s", "--monitor-keep-firing-for=500ms", "--monitor-settle-for=2s",
 	)
 	if err != nil {
 		return err

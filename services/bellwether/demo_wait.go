@@ -97,7 +97,7 @@ func followAlerts(ctx context.Context, a *app.App, bus *natsio.Bus) *alertLog {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		_ = bus.Follow(ctx, natsio.FollowOptions{Stream: wire.StreamAlert, Subjects: []string{wire.AllAlerts}}, l.add)
+		_ = bus.Follow(ctx, natsio.FollowOptions{Stream: wire.StreamAlert, Subjects: []string{wire.AllAlerts}, From: natsio.FromAll}, l.add)
 	}()
 	a.OnStop("alert log", func(context.Context) error { cancel(); <-done; return nil })
 	return l

@@ -34,7 +34,7 @@ func openEmbedded(ctx context.Context, a *app.App, e embedded, log *zap.Logger) 
 		e.clickhouse.Addr = srv.Addr()
 	}
 	if e.bus {
-		srv, err := natsserver.Open(ctx, natsserver.Config{Dir: filepath.Join(e.dir, "nats"), Addr: e.busAddr}, log.Named("nats-server"))
+		srv, err := natsserver.Open(ctx, natsserver.Config{Dir: filepath.Join(e.dir, "nats"), Addr: e.busAddr, Log: log.Named("nats-server")})
 		if err != nil {
 			return e, err
 		}

@@ -176,7 +176,7 @@ func (a *Alerts) Run(ctx context.Context, out Output) error {
 		return err
 	}
 	defer bus.Close()
-	err = bus.Follow(ctx, natsio.FollowOptions{Stream: wire.StreamAlert, Subjects: []string{wire.AllAlerts}, Since: natsio.New}, func(m stage.Message) error {
+	err = bus.Follow(ctx, natsio.FollowOptions{Stream: wire.StreamAlert, Subjects: []string{wire.AllAlerts}, From: natsio.FromNew}, func(m stage.Message) error {
 		alert, err := wire.DecodeAlert(m.Data)
 		if err != nil {
 			return err

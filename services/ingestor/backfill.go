@@ -23,8 +23,12 @@ func (r *Runner) backfill(ctx context.Context, run *run, id series.ID, c cursor)
 		c.Start, c.Next = start, start
 	}
 	end := run.asOf.Truncate(step)
+	if end.Before(c.Start) {
+		return c, source.Errorf(ErrConfig, "start: %s lies after the time of the refresh, %s; set an earlier one",
+			c.Start.Format(time.RFC3339), end.Format(time.RFC3339))
+	}
 	var rows uint64
-	for !c.Complete {
+	for !c.Complete && !end.Before(c.Next) {
 		to := c.Next.Add(backfillWindow - step)
 		final := !to.Before(end)
 		if final {

@@ -41,7 +41,7 @@ type Config struct {
 	Source string   `help:"Name of the source, the first part of every series name." default:"eia" env:"BELLWETHER_SOURCE"`
 	Areas  []string `help:"Keys to read: balancing authorities such as PJM, sub-areas such as MISO-0027, or series of the CSV file." env:"BELLWETHER_AREAS"`
 
-	Poll        time.Duration `help:"Time between two refreshes." default:"5m" env:"BELLWETHER_POLL"`
+	Poll        time.Duration `help:"Time between two refreshes; 0 refreshes only on request." default:"5m" env:"BELLWETHER_POLL"`
 	Repull      time.Duration `help:"How far back every refresh asks again for revised values." default:"48h" env:"BELLWETHER_REPULL"`
 	Lag         time.Duration `help:"Publication lag that is normal for the source." default:"1h" env:"BELLWETHER_LAG"`
 	Backfill    int           `help:"Days of history to read first." default:"400" env:"BELLWETHER_BACKFILL"`
@@ -84,7 +84,7 @@ const (
 )
 
 // Validate reports all fields that cannot be used, one line each with what to do about it.
-func (c *Config) Validate() error {
+func (c Config) Validate() error {
 	var bad []error
 	refuse := func(field, format string, args ...any) {
 		bad = append(bad, source.Errorf(source.ErrConfig, field+": "+format, args...))
@@ -98,7 +98,9 @@ func (c *Config) Validate() error {
 			refuse(field, "%s is not positive; set a duration such as 5m", d)
 		}
 	}
-	positive("poll", c.Poll)
+	if c.Poll < 0 {
+		refuse("poll", "%s is negative; set a duration such as 5m, or 0 to refresh only on request", c.Poll)
+	}
 	if c.Repull < step || c.Repull > longRepull {
 		refuse("repull", "%s is out of range; set 1h to %s", c.Repull, longRepull)
 	}

@@ -27,10 +27,12 @@ func messages(template series.Batch, n news, seq uint64, final bool) []stage.Mes
 	for len(n.obs) > 0 || len(n.malformed) > 0 {
 		b := template
 		b.Obs, n.obs = cut(n.obs, maxObs)
-		b.Malformed, n.malformed = cut(n.malformed, maxMalformed)
+		var malformed []series.Malformed
+		malformed, n.malformed = cut(n.malformed, maxMalformed)
 		b.Final = final && len(n.obs) == 0 && len(n.malformed) == 0
-		for i, m := range b.Malformed {
-			b.Malformed[i].Payload = m.Payload[:min(len(m.Payload), maxPayload)]
+		for _, m := range malformed {
+			m.Payload = m.Payload[:min(len(m.Payload), maxPayload)]
+			b.Malformed = append(b.Malformed, m)
 		}
 		out = append(out, stage.Message{Subject: wire.Raw(b.Series), ID: messageID(b, seq), Data: wire.EncodeBatch(b)})
 	}

@@ -56,6 +56,9 @@ func (r *Runner) refresh(ctx context.Context, run *run, cursors map[string]curso
 	}
 	// News first: a backfill may take minutes, and live series should not wait for it.
 	for _, g := range r.groups(complete, cursors, run.asOf) {
+		if run.lockedOut() {
+			break
+		}
 		if err := r.news(ctx, run, cursors, g); err != nil {
 			return err
 		}
@@ -66,6 +69,9 @@ func (r *Runner) refresh(ctx context.Context, run *run, cursors map[string]curso
 	for i, key := range begun {
 		c := cursors[key]
 		group.Go(func() error {
+			if done[i] = c; run.lockedOut() {
+				return nil
+			}
 			var err error
 			done[i], err = r.backfill(gctx, run, r.id(key), c)
 			return run.sift(err)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/bellwether-forecast/bellwether/libs/record"
 	"github.com/bellwether-forecast/bellwether/libs/series"
+	"github.com/bellwether-forecast/bellwether/services/ingestor/internal/source"
 )
 
 // run counts what one refresh does. It is safe for concurrent use.
@@ -19,6 +20,7 @@ type run struct {
 	mu     sync.Mutex
 	record record.IngestRun
 	errs   []error            // trouble with the source
+	locked bool               // the source does not accept our key
 	schema []series.Malformed // rows that lack a field, or belong to nobody
 
 	once       sync.Once
@@ -70,8 +72,16 @@ func (r *run) sift(err error) error {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.locked = r.locked || errors.Is(err, source.ErrKey)
 	r.errs = append(r.errs, err)
 	return nil
+}
+
+// lockedOut reports whether asking the source has become pointless.
+func (r *run) lockedOut() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.locked
 }
 
 // unknown calls ask once and remembers its answer.

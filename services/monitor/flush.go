@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -151,29 +150,6 @@ func (h *Handler) confirm(ctx context.Context, mark func(*unsaid)) error {
 		h.dirty[fp] = struct{}{}
 	}
 	return h.save(ctx)
-}
-
-// Run flushes every interval until ctx is done, and once more then. report is told of every Flush that failed; it may
-// be nil.
-func (h *Handler) Run(ctx context.Context, interval time.Duration, sink stage.Sink, pub stage.Publisher, report func(error)) error {
-	t := time.NewTicker(interval)
-	defer t.Stop()
-	flush := func(ctx context.Context) {
-		if err := h.Flush(ctx, sink, pub); err != nil && !errors.Is(err, context.Canceled) && report != nil {
-			report(err)
-		}
-	}
-	for {
-		select {
-		case <-t.C:
-			flush(ctx)
-		case <-ctx.Done():
-			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), interval)
-			flush(last)
-			cancel()
-			return nil
-		}
-	}
 }
 
 // token identifies a set of rows by what they say.

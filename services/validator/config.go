@@ -13,6 +13,8 @@ const (
 	windowPoints = 400
 	// referencePoints is how many accepted values the level of a series is taken from: a week of an hourly series.
 	referencePoints = 168
+	// spikeDays is how many earlier days tell what is usual at an hour.
+	spikeDays = 14
 )
 
 // Config holds the thresholds of the checks. The zero value is not usable; start from DefaultConfig.
@@ -30,9 +32,10 @@ type Config struct {
 	FutureTolerance time.Duration `help:"How far a point may lie after the time it became known." default:"1h"`
 	LateAfter       time.Duration `help:"Refreshed points that became known later than this after their time are flagged; 0 means never." default:"24h"`
 	RevisionLimit   float64       `help:"Revisions by more than this share of the old value are flagged." default:"0.2"`
+	SpikeDeviations float64       `help:"Changes from one point to the next that are this many robust deviations from that hour's usual are flagged; 0 means never." default:"8"`
 	FlatPoints      int           `help:"Points in a row with the same value that are flagged; 0 means never." default:"6"`
 
-	Instance string `help:"Name of this process in events." default:"validator"`
+	Instance string `kong:"-"`
 }
 
 // DefaultConfig returns the documented defaults.
@@ -46,6 +49,7 @@ func DefaultConfig() Config {
 		FutureTolerance: time.Hour,
 		LateAfter:       24 * time.Hour,
 		RevisionLimit:   0.2,
+		SpikeDeviations: 8,
 		FlatPoints:      6,
 		Instance:        "validator",
 	}
@@ -68,6 +72,7 @@ func (c Config) Validate() error {
 	need(c.FutureTolerance >= 0, "future-tolerance %s is negative", c.FutureTolerance)
 	need(c.LateAfter >= 0, "late-after %s is negative", c.LateAfter)
 	need(c.RevisionLimit >= 0, "revision-limit %g is negative", c.RevisionLimit)
+	need(c.SpikeDeviations >= 0, "spike-deviations %g is negative", c.SpikeDeviations)
 	need(c.FlatPoints == 0 || c.FlatPoints >= 2 && c.FlatPoints < windowPoints, "flat-points %d is neither 0 nor in [2, %d)", c.FlatPoints, windowPoints)
 	need(c.Instance != "", "instance is empty")
 	return errors.Join(errs...)
@@ -81,6 +86,7 @@ type checks struct {
 	shift    check.Shift
 	change   check.Change
 	delay    check.Delay
+	jump     check.Jump
 	flat     check.Flatline
 }
 
@@ -92,6 +98,7 @@ func (c Config) checks() checks {
 		shift:    check.Shift{Need: c.LevelPoints, Spread: c.HighFactor, Limit: c.LevelFactor},
 		change:   check.Change{Limit: c.RevisionLimit},
 		delay:    check.Delay{Limit: c.LateAfter},
+		jump:     check.Jump{Delta: c.SpikeDeviations, Level: c.SpikeDeviations / 2, Floor: 0.01, Need: 5},
 		flat:     check.Flatline{Need: c.FlatPoints},
 	}
 }

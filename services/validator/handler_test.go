@@ -61,7 +61,7 @@ func TestHandlePass(t *testing.T) {
 	}
 }
 
-// TestHandleVerdicts checks outcome and checks of the points of one batch after five days of demand, hours 0 to 119.
+// TestHandleVerdicts checks outcome and checks of the points of one batch after eight days of demand, hours 0 to 191.
 // The expectations follow from the table of checks in the README.
 func TestHandleVerdicts(t *testing.T) {
 	t.Parallel()
@@ -75,43 +75,43 @@ func TestHandleVerdicts(t *testing.T) {
 		want    []verdict // by point in order of time; repeats have none
 		forward []series.Observation
 	}{
-		"pass":            {hours(120, 122), []verdict{pass, pass}, hours(120, 122)},
-		"demand doubles":  {[]series.Observation{at(120, 2*demand(120))}, []verdict{pass}, []series.Observation{at(120, 2*demand(120))}},
-		"kilowatts":       {[]series.Observation{at(120, 1000*demand(120))}, []verdict{{"quarantine", []string{"range"}}}, nil},
-		"a tenth":         {[]series.Observation{at(120, 100)}, []verdict{{"quarantine", []string{"range"}}}, nil},
-		"zero":            {[]series.Observation{at(120, 0)}, []verdict{{"quarantine", []string{"range"}}}, nil},
-		"negative":        {[]series.Observation{at(120, -900)}, []verdict{{"quarantine", []string{"range"}}}, nil},
-		"infinite":        {[]series.Observation{at(120, math.Inf(1))}, []verdict{{"quarantine", []string{"range"}}}, nil},
-		"null":            {[]series.Observation{at(120, math.NaN())}, []verdict{{"flag", []string{"null"}}}, nil},
-		"gap":             {[]series.Observation{at(123, 1000)}, []verdict{{"flag", []string{"gap"}}}, []series.Observation{at(123, 1000)}},
-		"repeat":          {hours(118, 120), nil, hours(118, 120)},
-		"small revision":  {[]series.Observation{at(119, 1.01*demand(119))}, []verdict{{"pass", []string{"revision"}}}, []series.Observation{at(119, 1.01*demand(119))}},
-		"large revision":  {[]series.Observation{at(119, 1.5*demand(119))}, []verdict{{"flag", []string{"revision"}}}, []series.Observation{at(119, 1.5*demand(119))}},
-		"corrupted later": {[]series.Observation{at(119, 0)}, []verdict{{"quarantine", []string{"range"}}}, nil},
+		"pass":            {hours(192, 194), []verdict{pass, pass}, hours(192, 194)},
+		"demand doubles":  {[]series.Observation{at(192, 2*demand(192))}, []verdict{pass}, []series.Observation{at(192, 2*demand(192))}},
+		"kilowatts":       {[]series.Observation{at(192, 1000*demand(192))}, []verdict{{"quarantine", []string{"range"}}}, nil},
+		"a tenth":         {[]series.Observation{at(192, 100)}, []verdict{{"quarantine", []string{"range"}}}, nil},
+		"zero":            {[]series.Observation{at(192, 0)}, []verdict{{"quarantine", []string{"range"}}}, nil},
+		"negative":        {[]series.Observation{at(192, -900)}, []verdict{{"quarantine", []string{"range"}}}, nil},
+		"infinite":        {[]series.Observation{at(192, math.Inf(1))}, []verdict{{"quarantine", []string{"range"}}}, nil},
+		"null":            {[]series.Observation{at(192, math.NaN())}, []verdict{{"flag", []string{"null"}}}, nil},
+		"gap":             {[]series.Observation{at(195, 1000)}, []verdict{{"flag", []string{"gap"}}}, []series.Observation{at(195, 1000)}},
+		"repeat":          {hours(190, 192), nil, hours(190, 192)},
+		"small revision":  {[]series.Observation{at(191, 1.01*demand(191))}, []verdict{{"pass", []string{"revision"}}}, []series.Observation{at(191, 1.01*demand(191))}},
+		"large revision":  {[]series.Observation{at(191, 1.5*demand(191))}, []verdict{{"flag", []string{"revision"}}}, []series.Observation{at(191, 1.5*demand(191))}},
+		"corrupted later": {[]series.Observation{at(191, 0)}, []verdict{{"quarantine", []string{"range"}}}, nil},
 		"out of order": {
-			[]series.Observation{at(121, demand(121)), at(120, demand(120))}, []verdict{pass, pass}, hours(120, 122),
+			[]series.Observation{at(193, demand(193)), at(192, demand(192))}, []verdict{pass, pass}, hours(192, 194),
 		},
 		"twice the same": {
-			append(hours(120, 121), hours(120, 121)...), []verdict{{"flag", []string{"duplicate"}}}, hours(120, 121),
+			append(hours(192, 193), hours(192, 193)...), []verdict{{"flag", []string{"duplicate"}}}, hours(192, 193),
 		},
 		"twice with different values": {
-			append(hours(120, 121), at(120, 900)), []verdict{{"flag", []string{"duplicate"}}}, hours(120, 121),
+			append(hours(192, 193), at(192, 900)), []verdict{{"flag", []string{"duplicate"}}}, hours(192, 193),
 		},
 		"corrupt, then sound": {
-			append([]series.Observation{at(120, 0)}, hours(120, 121)...), []verdict{{"flag", []string{"range"}}}, hours(120, 121),
+			append([]series.Observation{at(192, 0)}, hours(192, 193)...), []verdict{{"flag", []string{"range"}}}, hours(192, 193),
 		},
 		"null, then a value": {
-			append([]series.Observation{at(120, math.NaN())}, hours(120, 121)...), []verdict{{"flag", []string{"null"}}}, hours(120, 121),
+			append([]series.Observation{at(192, math.NaN())}, hours(192, 193)...), []verdict{{"flag", []string{"null"}}}, hours(192, 193),
 		},
 		"a value, then null": {
-			append(hours(120, 121), at(120, math.NaN())), []verdict{{"flag", []string{"duplicate"}}}, hours(120, 121),
+			append(hours(192, 193), at(192, math.NaN())), []verdict{{"flag", []string{"duplicate"}}}, hours(192, 193),
 		},
 		"corrupt twice": {
-			[]series.Observation{at(120, 0), at(120, -1)}, []verdict{{"quarantine", []string{"range", "range"}}}, nil,
+			[]series.Observation{at(192, 0), at(192, -1)}, []verdict{{"quarantine", []string{"range", "range"}}}, nil,
 		},
-		"corrupt, then a repeat": {append([]series.Observation{at(119, 0)}, hours(119, 120)...), nil, hours(119, 120)},
+		"corrupt, then a repeat": {append([]series.Observation{at(191, 0)}, hours(191, 192)...), nil, hours(191, 192)},
 		"off the grid": {
-			[]series.Observation{{TS: hour(120).Add(7 * time.Minute), Value: 1000}}, []verdict{{"quarantine", []string{"off_grid"}}}, nil,
+			[]series.Observation{{TS: hour(192).Add(7 * time.Minute), Value: 1000}}, []verdict{{"quarantine", []string{"off_grid"}}}, nil,
 		},
 		"before 1970": {
 			[]series.Observation{{TS: time.Unix(-3600, 0).UTC(), Value: 1000}}, []verdict{{"quarantine", []string{"off_grid"}}}, nil,
@@ -119,17 +119,22 @@ func TestHandleVerdicts(t *testing.T) {
 		"future": {
 			[]series.Observation{at(1000000, 1000)}, []verdict{{"quarantine", []string{"future"}}}, nil,
 		},
+		"demand jumps and comes back": {
+			[]series.Observation{at(192, demand(192)), at(193, 1.6*demand(193)), at(194, demand(194))},
+			[]verdict{pass, {"flag", []string{"spike"}}, pass},
+			[]series.Observation{at(192, demand(192)), at(193, 1.6*demand(193)), at(194, demand(194))},
+		},
 		"flatline": {
-			[]series.Observation{at(120, 1000), at(121, 1000), at(122, 1000), at(123, 1000), at(124, 1000), at(125, 1000)},
+			[]series.Observation{at(192, 1000), at(193, 1000), at(194, 1000), at(195, 1000), at(196, 1000), at(197, 1000)},
 			[]verdict{pass, pass, pass, pass, pass, {"flag", []string{"flatline"}}},
-			[]series.Observation{at(120, 1000), at(121, 1000), at(122, 1000), at(123, 1000), at(124, 1000), at(125, 1000)},
+			[]series.Observation{at(192, 1000), at(193, 1000), at(194, 1000), at(195, 1000), at(196, 1000), at(197, 1000)},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			h, s := seeded(t, 5)
+			h, s := seeded(t, 8)
 			b := batch("x", tc.obs...)
-			b.KnownAt = later(b.KnownAt, hour(121))
+			b.KnownAt = later(b.KnownAt, hour(193))
 			out := deliver(t, h, s, message(b))
 			var got []verdict
 			for _, v := range s.verdictsOf("raw-x") {

@@ -142,11 +142,27 @@ func (r *run) accept(p point, g int64) point {
 		}
 	}
 	r.state.accept(g, p.value, r.batch.KnownAt)
+	if f, spike := r.spike(g, p.value); spike {
+		p.note(f)
+	}
 	if f, flat := r.checks.flat.Check(p.value, w.Run(g)); flat {
 		p.note(f)
 	}
 	p.observation, p.forward = true, true
 	return p
+}
+
+// spike compares the change into g with the same hour of earlier days. Steps that do not divide a day have none.
+func (r *run) spike(g int64, v float64) (check.Finding, bool) {
+	w := r.state.window
+	const day = 24 * time.Hour
+	if day%w.Step() != 0 || w.Step() == day || !w.Has(g-1) {
+		return check.Finding{}, false
+	}
+	var at, before [spikeDays]float64
+	a, b := w.Days(g, int64(day/w.Step()), at[:0], before[:0])
+	last, _ := w.At(g - 1)
+	return r.checks.jump.Check(v, last, check.Days{At: a, Before: b})
 }
 
 // twin decides another report of the point of p, observation i.

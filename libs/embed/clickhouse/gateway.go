@@ -10,6 +10,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/bellwether-forecast/bellwether/libs/embed/clickhouse/internal/chdb"
@@ -74,8 +75,8 @@ func (g *gateway) serveStatement(w http.ResponseWriter, r *http.Request) {
 		writeException(w, err)
 		return
 	}
-	h.Set("X-ClickHouse-Query-Id", q.queryID)
 	out := newResponse(w, q)
+	defer out.close()
 	if err := g.run(r.Context(), q, out); err != nil {
 		out.fail(err)
 	}
@@ -144,17 +145,38 @@ func insert(conn *chdb.Conn, q *request, out *response) error {
 		return err
 	}
 	out.summary(stats)
-	return out.finish(nil)
+	return out.finish()
 }
 
+// fill appends data in large pieces, since each costs the engine a wake-up, and
+// commits it. Only io.EOF ends the data: a body that breaks off must not be
+// committed.
 func fill(ins *chdb.Insert, data io.Reader) (chdb.Stats, error) {
-	buf := buffers.Get().(*[]byte)
-	defer buffers.Put(buf)
-	if _, err := io.CopyBuffer(ins, struct{ io.Reader }{data}, *buf); err != nil {
-		return chdb.Stats{}, bodyError(err)
+	piece := pieces.Get().(*[pieceSize]byte)
+	defer pieces.Put(piece)
+	n := 0
+	for {
+		k, err := data.Read(piece[n:])
+		n += k
+		if n == pieceSize || errors.Is(err, io.EOF) {
+			if _, err := ins.Write(piece[:n]); err != nil {
+				return chdb.Stats{}, err
+			}
+			n = 0
+		}
+		switch {
+		case errors.Is(err, io.EOF):
+			return ins.Finish()
+		case err != nil:
+			return chdb.Stats{}, bodyError(err)
+		}
 	}
-	return ins.Finish()
 }
+
+const pieceSize = 128 << 10
+
+//nolint:gochecknoglobals // pool of byte arrays
+var pieces = sync.Pool{New: func() any { return new([pieceSize]byte) }}
 
 // query runs a statement whose result is small or cannot be streamed.
 func query(conn *chdb.Conn, q *request, out *response) error {
@@ -164,12 +186,13 @@ func query(conn *chdb.Conn, q *request, out *response) error {
 	}
 	defer r.Close()
 	out.summary(r.Stats())
-	return out.finish(r.Bytes())
+	if err := out.write(r.Bytes()); err != nil {
+		return err
+	}
+	return out.finish()
 }
 
-// stream runs a query whose result is fetched block by block. It looks one
-// block ahead: a result of one block is sent with its length and summary, and
-// an error before the second still gets its own status.
+// stream runs a query whose result is fetched and sent block by block.
 func stream(ctx context.Context, conn *chdb.Conn, q *request, out *response) error {
 	st, err := conn.Stream(q.statement.Text, q.format, q.params)
 	if e := asException(err); e != nil && e.Code == codeBadArguments && strings.Contains(e.Message, "Streaming query is not supported") {
@@ -179,32 +202,22 @@ func stream(ctx context.Context, conn *chdb.Conn, q *request, out *response) err
 		return err
 	}
 	defer st.Close()
-	block, err := st.Next()
-	if errors.Is(err, io.EOF) {
-		return out.finish(nil)
-	}
-	for err == nil {
-		var next *chdb.Result
-		next, err = st.Next()
+	for ctx.Err() == nil {
+		block, err := st.Next()
 		if errors.Is(err, io.EOF) {
-			out.summary(block.Stats())
-			err = out.finish(block.Bytes())
-			block.Close()
+			return out.finish()
+		}
+		if err != nil {
 			return err
 		}
-		if e := ctx.Err(); err == nil && e != nil {
-			err = e
-		}
-		if err == nil {
-			err = out.write(block.Bytes())
-		}
+		out.summary(block.Stats())
+		err = out.write(block.Bytes())
 		block.Close()
-		block = next
+		if err != nil {
+			return err
+		}
 	}
-	if block != nil {
-		block.Close()
-	}
-	return err
+	return ctx.Err()
 }
 
 // streamable reports whether a result in the format is the concatenation of

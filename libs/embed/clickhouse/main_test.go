@@ -75,4 +75,5 @@ func create(tb testing.TB, conn ch.Conn, definition string) string {
 	}
 	return name
 }
+
 const childEnv = "BELLWETHER_CLICKHOUSE_CHILD"

@@ -1,8 +1,8 @@
 package clickhouse
 
 import (
-	"bytes"
 	"compress/gzip"
+	"crypto/rand"
 	"fmt"
 	"io"
 	"net/http"
@@ -16,27 +16,31 @@ import (
 	"github.com/bellwether-forecast/bellwether/libs/embed/clickhouse/internal/native"
 )
 
-//nolint:gochecknoglobals // pool of copy buffers
-var buffers = sync.Pool{New: func() any { b := make([]byte, 256<<10); return &b }}
+// bufferSize is how much of a result is collected before it is sent. As on a
+// server, an error before that still sets the status, and a smaller result is
+// sent with its length.
+const bufferSize = 1 << 20
 
-// response encodes a result and sends it. Nothing is sent before the first
-// write or finish, so that an error before it can still set the status.
+//nolint:gochecknoglobals // pool of byte slices
+var buffers = sync.Pool{New: func() any { return new([]byte) }}
+
+// response encodes a result, collects it and sends it.
 type response struct {
 	w      http.ResponseWriter
 	q      *request
 	format string
 	tag    string
 	sent   bool
+	buf    *[]byte // encoded and not sent
 
-	blocks  *compress.Writer // nil: plain
-	gzip    *gzip.Writer     // nil: plain
-	scratch []byte
-	held    bytes.Buffer // output of a request that wants nothing before the end
+	blocks *compress.Writer // nil: blocks are not compressed
+	gzip   *gzip.Writer     // nil: the body is not compressed
 }
 
 func newResponse(w http.ResponseWriter, q *request) *response {
-	out := &response{w: w, q: q, format: first(q.statement.Format, q.format), tag: strings.ReplaceAll(newQueryID(), "-", "")[:16]}
+	out := &response{w: w, q: q, format: first(q.statement.Format, q.format), tag: newTag(), buf: buffers.Get().(*[]byte)}
 	h := w.Header()
+	h.Set("X-ClickHouse-Query-Id", q.queryID)
 	h.Set("X-ClickHouse-Format", out.format)
 	h.Set("X-ClickHouse-Exception-Tag", out.tag)
 	h.Set("Content-Type", contentType(out.format))
@@ -50,46 +54,39 @@ func newResponse(w http.ResponseWriter, q *request) *response {
 	return out
 }
 
-// summary reports what the statement read and wrote.
+// close frees the buffer. A large one is left to the garbage collector.
+func (out *response) close() {
+	*out.buf = (*out.buf)[:0]
+	if cap(*out.buf) <= 2*bufferSize {
+		buffers.Put(out.buf)
+	}
+}
+
+// summary reports what the statement read and wrote so far. It has no effect
+// once the header is sent.
 func (out *response) summary(s chdb.Stats) {
 	out.w.Header().Set("X-ClickHouse-Summary", fmt.Sprintf(
 		`{"read_rows":"%d","read_bytes":"%d","written_rows":"%d","written_bytes":"%d"}`,
 		s.RowsRead, s.BytesRead, s.RowsWritten, s.BytesWritten))
 }
 
-// write sends a part of the result; more follows.
+// write adds a part of the result.
 func (out *response) write(block []byte) error {
-	data, err := out.encode(block)
-	if err != nil {
+	if err := out.encode(block); err != nil {
 		return err
 	}
-	if out.q.hold {
-		out.held.Write(data)
+	if len(*out.buf) < bufferSize || out.q.hold {
 		return nil
 	}
-	if err := out.send(data); err != nil {
-		return err
-	}
-	if out.gzip == nil {
-		_ = http.NewResponseController(out.w).Flush() // a failure shows at the next write
-	}
-	return nil
+	return out.send()
 }
 
-// finish sends the last part of the result, or the empty result.
-func (out *response) finish(block []byte) error {
-	data, err := out.encode(block)
-	if err != nil {
-		return err
-	}
-	if out.held.Len() > 0 {
-		out.held.Write(data)
-		data = out.held.Bytes()
-	}
+// finish ends the result.
+func (out *response) finish() error {
 	if !out.sent && out.gzip == nil {
-		out.w.Header().Set("Content-Length", strconv.Itoa(len(data)))
+		out.w.Header().Set("Content-Length", strconv.Itoa(len(*out.buf)))
 	}
-	if err := out.send(data); err != nil {
+	if err := out.send(); err != nil {
 		return err
 	}
 	if out.gzip != nil {
@@ -98,7 +95,7 @@ func (out *response) finish(block []byte) error {
 	return nil
 }
 
-// fail reports an error, by status or, if that was sent, inside of the body.
+// fail reports an error: by status or, if that was sent, inside of the body.
 func (out *response) fail(err error) {
 	if !out.sent {
 		out.w.Header().Del("X-ClickHouse-Exception-Tag")
@@ -109,45 +106,55 @@ func (out *response) fail(err error) {
 	if out.blocks != nil && out.blocks.Compress(data) == nil {
 		data = out.blocks.Data
 	}
-	_ = out.send(data) // the client may be gone
-	if out.gzip != nil {
-		_ = out.gzip.Close()
-	}
+	*out.buf = append(*out.buf, data...)
+	_ = out.finish() // the client may be gone
 }
 
-// encode brings a part of the result into the form the client asked for. The
-// returned slice is valid until the next call.
-func (out *response) encode(block []byte) ([]byte, error) {
-	if len(block) == 0 {
-		return nil, nil
+// encode appends a part of the result in the form the client asked for.
+func (out *response) encode(block []byte) error {
+	plain := *out.buf
+	if out.blocks != nil {
+		plain = nil
 	}
 	if out.q.revision > 0 && strings.EqualFold(out.format, "Native") {
 		var err error
-		if out.scratch, err = native.Upgrade(out.scratch[:0], block, out.q.revision); err != nil {
-			return nil, exception(codeNotImplemented, "%v: convert the column in the query", err)
+		if plain, err = native.Upgrade(plain, block, out.q.revision); err != nil {
+			return exception(codeNotImplemented, "%v: convert the column in the query. (NOT_IMPLEMENTED)", err)
 		}
-		block = out.scratch
+	} else {
+		plain = append(plain, block...)
 	}
-	if out.blocks != nil {
-		if err := out.blocks.Compress(block); err != nil {
-			return nil, fmt.Errorf("compress result: %w", err)
-		}
-		block = out.blocks.Data
+	if out.blocks == nil {
+		*out.buf = plain
+		return nil
 	}
-	return block, nil
+	if len(plain) == 0 {
+		return nil
+	}
+	if err := out.blocks.Compress(plain); err != nil {
+		return fmt.Errorf("compress result: %w", err)
+	}
+	*out.buf = append(*out.buf, out.blocks.Data...)
+	return nil
 }
 
-func (out *response) send(data []byte) error {
+// send passes the collected result on.
+func (out *response) send() error {
 	out.sent = true
 	var w io.Writer = out.w
 	if out.gzip != nil {
 		w = out.gzip
 	}
-	if _, err := w.Write(data); err != nil {
+	_, err := w.Write(*out.buf)
+	*out.buf = (*out.buf)[:0]
+	if err != nil {
 		return fmt.Errorf("send result: %w", err)
 	}
 	return nil
 }
+
+// newTag marks the exception frame of one response; 16 characters.
+func newTag() string { return rand.Text()[:16] }
 
 func contentType(format string) string {
 	switch f := strings.ToLower(format); {

@@ -34,16 +34,20 @@ type Node struct {
 
 	app     *app.App
 	cfg     Config
+	verbs   verbs
 	mu      sync.Mutex
 	watched []consumer
 }
+
+// verbs are the requests a service answers on bw.ctl.<service>.<verb>.
+type verbs map[string]func(ctx context.Context, data []byte) ([]byte, error)
 
 type consumer struct{ stream, name string }
 
 // Start connects the service and registers its common tasks. On error everything already open is closed.
 // A missing bus, store or schema is waited for, with a log line, until ctx is done.
 func Start(ctx context.Context, service string, cfg Config, log *zap.Logger) (*Node, error) {
-	n := &Node{Service: service, Instance: cfg.Instance, Log: log.Named(service), Registry: ops.Registry(), app: app.New(cfg.Drain), cfg: cfg}
+	n := &Node{Service: service, Instance: cfg.Instance, Log: log.Named(service), Registry: ops.Registry(), app: app.New(cfg.Drain), cfg: cfg, verbs: verbs{}}
 	if n.Instance == "" {
 		host, err := os.Hostname()
 		if err != nil {
@@ -65,7 +69,7 @@ func (n *Node) connect(ctx context.Context) error {
 		return err
 	}
 	n.Bus = bus
-	n.app.OnStop("nats", bus.Close)
+	n.app.OnStop("nats", func(context.Context) error { bus.Close(); return nil })
 	if n.Store, err = n.openStore(ctx); err != nil {
 		return err
 	}
@@ -111,10 +115,20 @@ func (n *Node) Go(name string, run func(ctx context.Context) error) { n.app.Go(n
 // OnStop registers the release of a resource.
 func (n *Node) OnStop(name string, run func(ctx context.Context) error) { n.app.OnStop(name, run) }
 
+// Answer adds a request that the service answers.
+func (n *Node) Answer(verb string, f func(ctx context.Context, data []byte) ([]byte, error)) {
+	n.verbs[verb] = f
+}
+
 // Run runs all tasks until ctx is done or one fails.
 func (n *Node) Run(ctx context.Context) error {
+	stop, err := n.Bus.Serve(n.Service, app.Version, "Bellwether's "+n.Service, n.verbs)
+	if err != nil {
+		return n.Abort(ctx, err)
+	}
+	n.app.OnStop("control", func(context.Context) error { return stop() })
 	n.Log.Info("starting", zap.String("version", app.Version), zap.String("instance", n.Instance))
-	err := n.app.Run(ctx)
+	err = n.app.Run(ctx)
 	n.Log.Info("stopped", zap.Error(err))
 	return err
 }

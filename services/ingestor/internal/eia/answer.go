@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -33,38 +32,21 @@ func (t *throttled) Unwrap() []error {
 	return []error{t.err, &backoff.RetryAfterError{Duration: t.after}}
 }
 
-func readAll(resp *http.Response) ([]byte, error) {
-	body, err := io.ReadAll(io.LimitReader(resp.Body, bodyMax+1))
-	if err != nil {
-		return nil, fmt.Errorf("body: %w", err)
-	}
-	if len(body) > bodyMax {
-		return nil, fmt.Errorf("body: above %d bytes", bodyMax)
-	}
-	return body, nil
-}
-
 // refused returns the error that an answer carries, whatever its status says: the API has answered errors with status
 // 200. There are two shapes, an object from the gate and a string from the API itself.
-func (c *Client) refused(path string, resp *http.Response, body []byte) error {
-	var said struct {
-		Error json.RawMessage `json:"error"`
-		Code  json.RawMessage `json:"code"`
-	}
-	// A body that is not JSON has no error field: a plain text error page, or a body that was cut.
-	_ = json.Unmarshal(body, &said)
+func (c *Client) refused(path string, resp *http.Response, body []byte, said, code json.RawMessage) error {
 	var gate struct{ Code, Message string }
 	var text string
-	if len(said.Error) > 0 && json.Unmarshal(said.Error, &gate) != nil {
-		_ = json.Unmarshal(said.Error, &text)
+	if len(said) > 0 && json.Unmarshal(said, &gate) != nil {
+		_ = json.Unmarshal(said, &text) // a third shape shows as the start of the body
 	}
 	status := resp.StatusCode
-	if n, err := strconv.Atoi(strings.Trim(string(said.Code), `"`)); err == nil && status == http.StatusOK {
+	if n, err := strconv.Atoi(strings.Trim(string(code), `"`)); err == nil && status == http.StatusOK {
 		status = n
 	}
 	switch {
 	case strings.HasPrefix(gate.Code, "API_KEY_"):
-		return source.Errorf(source.ErrConfig,
+		return source.Errorf(source.ErrKey,
 			"api key: EIA says %s; set EIA_API_KEY to the key from your registration e-mail", gate.Code)
 	case status == http.StatusTooManyRequests || status == http.StatusForbidden || gate.Code == "OVER_RATE_LIMIT":
 		err := source.Errorf(source.ErrUnavailable, "%s: throttled: status %d %s", path, resp.StatusCode, gate.Code)
@@ -72,7 +54,7 @@ func (c *Client) refused(path string, resp *http.Response, body []byte) error {
 		return &throttled{err: err, after: time.Duration(seconds) * time.Second}
 	case status >= http.StatusInternalServerError || status == http.StatusRequestTimeout:
 		return source.Errorf(source.ErrUnavailable, "%s: status %d: %s", path, status, c.redact(brief(text, body)))
-	case status >= http.StatusMultipleChoices || len(said.Error) > 0 && string(said.Error) != "null":
+	case status >= http.StatusMultipleChoices || len(said) > 0 && string(said) != "null":
 		return source.Errorf(source.ErrRejected, "%s: status %d: %s", path, status, c.redact(brief(text+gate.Code, body)))
 	}
 	return nil

@@ -9,6 +9,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -70,65 +72,88 @@ func New(cfg Config, hc *http.Client, limiter *rate.Limiter, b *breaker.Breaker)
 // Down reports whether err tells that the upstream is down, as the breaker asks.
 func Down(err error) bool { return errors.Is(err, source.ErrUnavailable) }
 
-// get asks for path until an answer can be used and decodes it into out.
-func (c *Client) get(ctx context.Context, path string, params url.Values, out any) error {
+// answer is the part of every answer that matters.
+type answer[T any] struct {
+	Response *T              `json:"response"`
+	Error    json.RawMessage `json:"error"`
+	Code     json.RawMessage `json:"code"`
+}
+
+// get asks for path until an answer can be used and returns its response.
+func get[T any](ctx context.Context, c *Client, path string, params url.Values) (*T, error) {
 	waits := backoff.NewExponentialBackOff()
 	waits.InitialInterval, waits.MaxInterval = c.cfg.Wait, c.cfg.MaxWait
-	_, err := backoff.Retry(ctx, func() (struct{}, error) {
+	out, err := backoff.Retry(ctx, func() (*T, error) {
 		if err := c.limiter.Wait(ctx); err != nil {
-			return struct{}{}, backoff.Permanent(fmt.Errorf("%s: rate limit: %w", path, err))
+			return nil, backoff.Permanent(fmt.Errorf("%s: rate limit: %w", path, err))
 		}
-		err := c.breaker.Do(func() error { return c.try(ctx, path, params, out) })
+		var out *T
+		err := c.breaker.Do(func() (err error) {
+			out, err = try[T](ctx, c, path, params)
+			return err
+		})
 		switch {
-		case err == nil:
-			return struct{}{}, nil
 		case errors.Is(err, breaker.ErrOpen):
-			err = source.Errorf(source.ErrUnavailable, "%s: not asked: %v", path, err)
-			return struct{}{}, backoff.Permanent(err)
-		case !Down(err):
-			return struct{}{}, backoff.Permanent(err)
+			return nil, backoff.Permanent(source.Errorf(source.ErrUnavailable, "%s: not asked: %v", path, err))
+		case err != nil && !Down(err):
+			return nil, backoff.Permanent(err)
 		}
-		return struct{}{}, err
+		return out, err
 	}, backoff.WithBackOff(waits), backoff.WithMaxTries(c.cfg.Tries))
 	if late, ok := errors.AsType[*throttled](err); ok {
-		return late.err
+		return nil, late.err
 	}
-	return err
+	return out, err
 }
 
 // try sends one request.
-func (c *Client) try(ctx context.Context, path string, params url.Values, out any) error {
+func try[T any](ctx context.Context, c *Client, path string, params url.Values) (*T, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.cfg.Timeout)
 	defer cancel()
-	query := url.Values{"api_key": {c.cfg.Key}}
-	for name, values := range params {
-		query[name] = values
+	resp, body, err := c.send(ctx, path, params)
+	if err != nil {
+		return nil, err
 	}
+	var a answer[T]
+	bad := json.Unmarshal(body, &a)
+	if err := c.refused(path, resp, body, a.Error, a.Code); err != nil {
+		return nil, err
+	}
+	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](bad); ok {
+		return nil, source.Errorf(source.ErrSchema, "%s: field %q is a JSON %s", path, wrong.Field, wrong.Value)
+	}
+	if bad != nil {
+		// A body that did not come through, or the page of something in between.
+		return nil, source.Errorf(source.ErrUnavailable, "%s: truncated or not JSON after %d bytes: %v", path, len(body), bad)
+	}
+	if a.Response == nil {
+		return nil, source.Errorf(source.ErrSchema, "%s: field response is missing", path)
+	}
+	return a.Response, nil
+}
+
+// send returns the answer with its whole body.
+func (c *Client) send(ctx context.Context, path string, params url.Values) (*http.Response, []byte, error) {
+	query := url.Values{"api_key": {c.cfg.Key}}
+	maps.Copy(query, params)
 	// The key travels in the URL, so the URL must never appear in an error: messages name the path alone.
 	target := strings.TrimSuffix(c.cfg.BaseURL, "/") + path + "?" + query.Encode()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, target, nil)
 	if err != nil {
-		return source.Errorf(source.ErrConfig, "base URL: cannot be used; want a URL such as https://api.eia.gov")
+		return nil, nil, source.Errorf(source.ErrConfig, "base URL: cannot be used; want a URL such as https://api.eia.gov")
 	}
 	req.Header.Set("Accept", "application/json")
 	resp, err := c.http.Do(req)
 	if err != nil {
-		return c.unavailable(path, err)
+		return nil, nil, c.unavailable(path, err)
 	}
 	defer resp.Body.Close()
-	body, err := readAll(resp)
+	body, err := io.ReadAll(io.LimitReader(resp.Body, bodyMax+1))
+	if err == nil && len(body) > bodyMax {
+		err = fmt.Errorf("body above %d bytes", bodyMax)
+	}
 	if err != nil {
-		return c.unavailable(path, err)
+		return nil, nil, c.unavailable(path, err)
 	}
-	if err := c.refused(path, resp, body); err != nil {
-		return err
-	}
-	if err := json.Unmarshal(body, out); err != nil {
-		// A wrong type is a changed schema; anything else is a body that did not come through.
-		if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
-			return source.Errorf(source.ErrSchema, "%s: field %q is a JSON %s", path, wrong.Field, wrong.Value)
-		}
-		return source.Errorf(source.ErrUnavailable, "%s: truncated or not JSON after %d bytes: %v", path, len(body), err)
-	}
-	return nil
+	return resp, body, nil
 }

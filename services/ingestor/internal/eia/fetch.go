@@ -14,10 +14,8 @@ import (
 
 // page is the part of a data answer that matters. total is a string, and was a number before version 2.1.6.
 type page struct {
-	Response *struct {
-		Total json.RawMessage    `json:"total"`
-		Data  *[]json.RawMessage `json:"data"`
-	} `json:"response"`
+	Total json.RawMessage    `json:"total"`
+	Data  *[]json.RawMessage `json:"data"`
 }
 
 // Fetch returns the rows of w. The order of rows across pages is not trusted: rows are told apart by what they say.
@@ -27,15 +25,15 @@ func (c *Client) Fetch(ctx context.Context, w source.Window) (source.Fetched, er
 	var pages, count int
 	for offset := 0; ; {
 		params.Set("offset", strconv.Itoa(offset))
-		var p page
-		if err := c.get(ctx, c.path("/data/"), params, &p); err != nil {
+		p, err := get[page](ctx, c, c.path("/data/"), params)
+		if err != nil {
 			return source.Fetched{}, err
 		}
 		pages++
-		if p.Response == nil || p.Response.Data == nil {
+		if p.Data == nil {
 			return source.Fetched{}, source.Errorf(source.ErrSchema, "%s: field response.data is missing", c.path("/data/"))
 		}
-		data := *p.Response.Data
+		data := *p.Data
 		news := 0
 		for _, raw := range data {
 			if c.collect(rows, raw) {
@@ -45,10 +43,10 @@ func (c *Client) Fetch(ctx context.Context, w source.Window) (source.Fetched, er
 		count += len(data)
 		offset += len(data)
 		// total has been too small and too large at times. An empty page is the end in any case; a full one is not.
-		total, err := strconv.Atoi(strings.Trim(string(p.Response.Total), `"`))
+		total, err := strconv.Atoi(strings.Trim(string(p.Total), `"`))
 		if err != nil {
 			return source.Fetched{}, source.Errorf(source.ErrSchema, "%s: field response.total is %.40q, want a number",
-				c.path("/data/"), p.Response.Total)
+				c.path("/data/"), p.Total)
 		}
 		if len(data) == 0 || offset >= total && len(data) < c.cfg.PageSize {
 			break
@@ -122,22 +120,17 @@ func (c *Client) Unknown(ctx context.Context, keys []string) ([]string, error) {
 
 // facet returns the ids of a facet.
 func (c *Client) facet(ctx context.Context, name string) (map[string]bool, error) {
-	var answer struct {
-		Response *struct {
-			Facets []struct {
-				ID string `json:"id"`
-			} `json:"facets"`
-		} `json:"response"`
+	type facets struct {
+		Facets []struct {
+			ID string `json:"id"`
+		} `json:"facets"`
 	}
-	path := c.path("/facet/" + name + "/")
-	if err := c.get(ctx, path, nil, &answer); err != nil {
+	listed, err := get[facets](ctx, c, c.path("/facet/"+name+"/"), nil)
+	if err != nil {
 		return nil, err
 	}
-	if answer.Response == nil {
-		return nil, source.Errorf(source.ErrSchema, "%s: field response is missing", path)
-	}
-	ids := make(map[string]bool, len(answer.Response.Facets))
-	for _, f := range answer.Response.Facets {
+	ids := make(map[string]bool, len(listed.Facets))
+	for _, f := range listed.Facets {
 		ids[f.ID] = true
 	}
 	return ids, nil

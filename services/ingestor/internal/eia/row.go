@@ -1,6 +1,7 @@
 package eia
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"math"
@@ -26,10 +27,10 @@ type row struct {
 // collect adds one row and reports whether it says something new.
 func (c *Client) collect(rows *source.Collector, raw json.RawMessage) bool {
 	var r row
-	payload := c.redact(string(raw))
+	payload := string(raw)
 	bad := func(key, reason string, schema bool) bool {
 		period, _ := text(r.Period)
-		return rows.AddMalformed(key, series.Malformed{Period: period, Payload: payload, Reason: reason}, schema)
+		return rows.AddMalformed(key, series.Malformed{Period: period, Payload: c.redact(payload), Reason: reason}, schema)
 	}
 	if err := json.Unmarshal(raw, &r); err != nil {
 		return bad("", "row: not an object", true)
@@ -110,9 +111,13 @@ func valueOf(raw json.RawMessage) (v float64, reason string, schema bool) {
 
 // text returns the JSON string raw holds, and whether it holds one.
 func text(raw json.RawMessage) (string, bool) {
-	var s *string
-	if raw == nil || json.Unmarshal(raw, &s) != nil || s == nil {
+	if len(raw) < 2 || raw[0] != '"' {
 		return "", false
 	}
-	return *s, true
+	if bytes.IndexByte(raw, '\\') < 0 {
+		return string(raw[1 : len(raw)-1]), true // nothing to unescape, as in nearly every row
+	}
+	var s string
+	err := json.Unmarshal(raw, &s)
+	return s, err == nil
 }

@@ -17,6 +17,9 @@ var (
 	ErrConfig      = errors.New("bad configuration")    // the operator must change something
 )
 
+// ErrKey is the kind of ErrConfig that makes every further request pointless.
+var ErrKey = fmt.Errorf("api key: %w", ErrConfig)
+
 // Error is trouble with a source in one line made for its operator. It unwraps to one of the kinds above.
 type Error struct {
 	Kind error

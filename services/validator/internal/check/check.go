@@ -20,6 +20,7 @@ const (
 	Revision   Name = "revision"    // the point was known with another value
 	Gap        Name = "gap"         // grid points before this one have no value
 	Late       Name = "late"        // the point arrived long after its time
+	Spike      Name = "spike"       // the value jumped as this hour of the day does not
 	Flat       Name = "flatline"    // the value has not changed for many points
 )
 

@@ -116,6 +116,19 @@ func (w *Window) Run(g int64) int {
 	}
 }
 
+// Days appends the values at g - period, g - 2 period, ... to at, and the values one point before them to before, as
+// far as their capacity goes. Days that lack one of the two are left out.
+func (w *Window) Days(g, period int64, at, before []float64) ([]float64, []float64) {
+	for p := g - period; p > w.newest-int64(len(w.values)) && len(at) < cap(at); p -= period {
+		x, _ := w.At(p)
+		y, _ := w.At(p - 1)
+		if !math.IsNaN(x) && !math.IsNaN(y) {
+			at, before = append(at, x), append(before, y)
+		}
+	}
+	return at, before
+}
+
 // Put sets the value at g, moving the window forward when g is newer than all it holds. A point older than the window
 // is left out. v is not NaN.
 func (w *Window) Put(g int64, v float64, knownAt time.Time) {
@@ -160,6 +173,9 @@ func (w *Window) slide(g int64) {
 
 // slot returns the place of g in the ring.
 func (w *Window) slot(g int64) int {
-	size := int64(len(w.values))
-	return int(((g % size) + size) % size)
+	i := int(g % int64(len(w.values)))
+	if i < 0 {
+		i += len(w.values)
+	}
+	return i
 }

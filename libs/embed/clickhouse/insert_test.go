@@ -1,0 +1,160 @@
+package clickhouse_test
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	ch "github.com/ClickHouse/clickhouse-go/v2"
+	"golang.org/x/sync/errgroup"
+)
+
+const observations = "(series LowCardinality(String), ts DateTime('UTC'), value Float64, known_at DateTime64(3, 'UTC')) ENGINE = MergeTree ORDER BY (series, ts)"
+
+func TestLargeInsertAndSelect(t *testing.T) {
+	const n = 100_000
+	conn := client(t, nil)
+	table := create(t, conn, observations)
+	want := columns(n)
+	want.send(t.Context(), t, conn, table)
+
+	rows, err := conn.Query(t.Context(), "SELECT series, ts, value, known_at FROM "+table+" ORDER BY ts")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	i := 0
+	for ; rows.Next(); i++ {
+		var series string
+		var ts, known time.Time
+		var value float64
+		if err := rows.Scan(&series, &ts, &value, &known); err != nil {
+			t.Fatal(err)
+		}
+		if series != want.series[i] || !ts.Equal(want.ts[i]) || value != want.value[i] || !known.Equal(want.known[i]) {
+			t.Fatalf("row %d is %s %v %v %v, want %s %v %v %v", i, series, ts, value, known, want.series[i], want.ts[i], want.value[i], want.known[i])
+		}
+	}
+	if err := rows.Err(); err != nil || i != n {
+		t.Errorf("read %d rows, error %v; want %d rows", i, err, n)
+	}
+}
+
+func TestDeduplicationToken(t *testing.T) {
+	for name, tc := range map[string]struct {
+		tokens []string
+		want   uint64
+	}{
+		"same data, two tokens": {tokens: []string{"a", "b"}, want: 20},
+		"same data, one token":  {tokens: []string{"a", "a"}, want: 10},
+		"three of two":          {tokens: []string{"a", "b", "a"}, want: 20},
+	} {
+		t.Run(name, func(t *testing.T) {
+			conn := client(t, nil)
+			table := create(t, conn, observations+" SETTINGS non_replicated_deduplication_window = 1000")
+			batch := columns(10)
+			for _, token := range tc.tokens {
+				ctx := ch.Context(t.Context(), ch.WithSettings(ch.Settings{"insert_deduplication_token": token, "async_insert": 0}))
+				batch.send(ctx, t, conn, table)
+			}
+			if got := count(t, conn, table); got != tc.want {
+				t.Errorf("tokens %q left %d rows, want %d", tc.tokens, got, tc.want)
+			}
+		})
+	}
+}
+
+func count(t *testing.T, conn ch.Conn, table string) (n uint64) {
+	t.Helper()
+	if err := conn.QueryRow(t.Context(), "SELECT count() FROM "+table).Scan(&n); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+func TestConcurrentWritersAndReaders(t *testing.T) {
+	const writers, batches, size = 12, 5, 200
+	conn := client(t, func(o *ch.Options) { o.MaxOpenConns, o.MaxIdleConns = 2*writers, 2*writers })
+	table := create(t, conn, observations)
+	g, ctx := errgroup.WithContext(t.Context())
+	for range writers {
+		g.Go(func() error {
+			batch := columns(size)
+			for range batches {
+				batch.send(ctx, t, conn, table)
+			}
+			return nil
+		})
+		g.Go(func() error {
+			var n uint64
+			return conn.QueryRow(ctx, "SELECT count() FROM "+table).Scan(&n)
+		})
+	}
+	if err := g.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	if got := count(t, conn, table); got != writers*batches*size {
+		t.Errorf("%d rows, want %d", got, writers*batches*size)
+	}
+}
+
+func TestAsyncInsert(t *testing.T) {
+	conn := client(t, nil)
+	table := create(t, conn, "(id UInt32) ENGINE = MergeTree ORDER BY id")
+	for i := range 3 {
+		if err := conn.AsyncInsert(t.Context(), fmt.Sprintf("INSERT INTO %s VALUES (%d)", table, i), true); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := count(t, conn, table); got != 3 {
+		t.Errorf("%d rows, want 3", got)
+	}
+}
+
+// A failed insert of a large body must answer the client, not cut it off, and
+// must leave nothing behind.
+func TestInsertFails(t *testing.T) {
+	conn := client(t, nil)
+	table := create(t, conn, "(id UInt32) ENGINE = MergeTree ORDER BY id")
+	body := strings.Repeat("1\n", 100_000) + "x\n" + strings.Repeat("1\n", 4<<20)
+	for name, query := range map[string]string{
+		"bad value":     "INSERT INTO " + table + " FORMAT TSV",
+		"unknown table": "INSERT INTO nosuch FORMAT TSV",
+	} {
+		t.Run(name, func(t *testing.T) {
+			a := post(t, query, nil, strings.NewReader(body))
+			if want := map[string]string{"bad value": "27", "unknown table": "60"}[name]; a.code != want {
+				t.Errorf("exception code %q, want %s; body %.200s", a.code, want, a.body)
+			}
+			if got := count(t, conn, table); got != 0 {
+				t.Errorf("%d rows were inserted, want none", got)
+			}
+		})
+	}
+}
+
+// The body is produced while it is sent: it can only arrive as a stream.
+func TestInsertIsStreamed(t *testing.T) {
+	const n = 2_000_000
+	conn := client(t, nil)
+	table := create(t, conn, "(id UInt32) ENGINE = MergeTree ORDER BY id")
+	r, w := io.Pipe()
+	g := errgroup.Group{}
+	g.Go(func() error {
+		var err error
+		for i := 0; i < n && err == nil; i += 1000 {
+			_, err = io.WriteString(w, strings.Repeat("5\n", 1000))
+		}
+		return w.CloseWithError(err)
+	})
+	a := post(t, "INSERT INTO "+table+" FORMAT TSV", nil, r)
+	if err := g.Wait(); err != nil || a.status != http.StatusOK {
+		t.Fatalf("status %d, error %v, body %.200s", a.status, err, a.body)
+	}
+	if got := count(t, conn, table); got != n {
+		t.Errorf("%d rows, want %d", got, n)
+	}
+}

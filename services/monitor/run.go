@@ -1,0 +1,61 @@
+package monitor
+
+import (
+	"context"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/bellwether-forecast/bellwether/libs/event"
+	"github.com/bellwether-forecast/bellwether/libs/natsio"
+	"github.com/bellwether-forecast/bellwether/libs/stage"
+	"github.com/bellwether-forecast/bellwether/libs/wire"
+	"github.com/bellwether-forecast/bellwether/services/internal/node"
+)
+
+// flushEvery is how often time passes for the rules, and so the most that an alert waits for its clock.
+const flushEvery = 250 * time.Millisecond
+
+// Run runs the service until ctx is done.
+func Run(ctx context.Context, common node.Config, cfg Config, log *zap.Logger) error {
+	n, err := node.Start(ctx, event.Monitor, common, log)
+	if err != nil {
+		return err
+	}
+	kv, err := n.Bus.KV(ctx, wire.BucketAlert)
+	if err != nil {
+		return n.Abort(ctx, err)
+	}
+	h, err := New(cfg, bucket{kv}, nil)
+	if err != nil {
+		return n.Abort(ctx, err)
+	}
+	n.Consume(stage.Subscription{
+		Stream: wire.StreamEvent, Consumer: event.Monitor, Filters: []string{wire.AllEvents}, Handler: h, Sink: n.Store, Batch: 256,
+	})
+	n.Go("flush", func(ctx context.Context) error {
+		t := time.NewTicker(flushEvery)
+		defer t.Stop()
+		for {
+			select {
+			case <-t.C:
+			case <-ctx.Done():
+				return nil
+			}
+			// What could not be said is kept and said at the next turn.
+			if err := h.Flush(ctx, n.Store, n.Bus); err != nil && ctx.Err() == nil {
+				n.Log.Warn("alerts not said yet", zap.Error(err))
+			}
+		}
+	})
+	return n.Run(ctx)
+}
+
+// bucket is a key-value bucket as State wants it: what is gone is nil.
+type bucket struct{ *natsio.KV }
+
+// Get implements State.
+func (b bucket) Get(ctx context.Context, key string) ([]byte, error) {
+	value, _, err := b.KV.Get(ctx, key)
+	return value, err
+}
