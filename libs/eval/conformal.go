@@ -37,6 +37,9 @@ type Conformal struct {
 // neighbouring horizons on either side when a horizon has less than 100 of its own. It returns model.ErrTooShort when
 // some horizon has no residual.
 func NewConformal(r Result, levels []float64) (Conformal, error) {
+	if err := checkLevels(levels); err != nil {
+		return Conformal{}, fmt.Errorf("conformal of %s: %w", r.Kind, err)
+	}
 	c := Conformal{Relative: r.positive(), Levels: slices.Clone(levels), Offsets: make([][]float64, len(levels))}
 	for i := range c.Offsets {
 		c.Offsets[i] = make([]float64, r.Horizon)
@@ -53,29 +56,38 @@ func NewConformal(r Result, levels []float64) (Conformal, error) {
 			c.Offsets[i][h] = quantile(res, corrected(level, n))
 		}
 	}
-	if err := c.Check(); err != nil {
-		return Conformal{}, fmt.Errorf("conformal of %s: %w", r.Kind, err)
-	}
 	return c, nil
 }
 
 // Check returns ErrConformal, with the reason, for a table that is not of the form documented on Conformal.
 func (c Conformal) Check() error {
-	if len(c.Levels) == 0 || len(c.Offsets) != len(c.Levels) || len(c.Offsets[0]) == 0 {
+	if err := checkLevels(c.Levels); err != nil {
+		return err
+	}
+	if len(c.Offsets) != len(c.Levels) || len(c.Offsets[0]) == 0 {
 		return fmt.Errorf("%d levels, %d rows: %w", len(c.Levels), len(c.Offsets), ErrConformal)
 	}
-	for i, level := range c.Levels {
-		if !(level > 0 && level < 1) || i > 0 && level <= c.Levels[i-1] {
-			return fmt.Errorf("levels %v: %w", c.Levels, ErrConformal)
+	for i, offsets := range c.Offsets {
+		if len(offsets) != len(c.Offsets[0]) {
+			return fmt.Errorf("level %v has %d horizons, not %d: %w", c.Levels[i], len(offsets), len(c.Offsets[0]), ErrConformal)
 		}
-		if len(c.Offsets[i]) != len(c.Offsets[0]) {
-			return fmt.Errorf("level %v has %d horizons, not %d: %w", level, len(c.Offsets[i]), len(c.Offsets[0]), ErrConformal)
-		}
-		for h, v := range c.Offsets[i] {
+		for h, v := range offsets {
 			if math.IsNaN(v) || i > 0 && v < c.Offsets[i-1][h] {
-				return fmt.Errorf("offset %v at level %v, horizon %d: %w", v, level, h+1, ErrConformal)
+				return fmt.Errorf("offset %v at level %v, horizon %d: %w", v, c.Levels[i], h+1, ErrConformal)
 			}
 		}
+	}
+	return nil
+}
+
+// checkLevels reports levels that do not ascend within (0, 1).
+func checkLevels(levels []float64) error {
+	ok := len(levels) > 0
+	for i, level := range levels {
+		ok = ok && level > 0 && level < 1 && (i == 0 || level > levels[i-1])
+	}
+	if !ok {
+		return fmt.Errorf("levels %v: %w", levels, ErrConformal)
 	}
 	return nil
 }
@@ -140,11 +152,12 @@ func corrected(level float64, n int) float64 {
 		return level
 	}
 	k := float64(n + 1)
+	ceil := func(v float64) float64 { return math.Ceil(v - 1e-9) } // 20 * 0.95 is 19, whatever its last bit
 	switch {
 	case level > 0.5:
-		return min(1, math.Ceil(k*level)/float64(n))
+		return min(1, ceil(k*level)/float64(n))
 	case level < 0.5:
-		return max(0, 1-math.Ceil(k*(1-level))/float64(n))
+		return max(0, 1-ceil(k*(1-level))/float64(n))
 	}
 	return level
 }

@@ -1,7 +1,9 @@
 package bellwether
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"sync"
@@ -36,6 +38,9 @@ func (d *demo) until(ctx context.Context, what string, ready func(context.Contex
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
+		if err == nil {
+			err = d.lost()
+		}
 		if err != nil || ok {
 			return err
 		}
@@ -45,6 +50,21 @@ func (d *demo) until(ctx context.Context, what string, ready func(context.Contex
 			return context.Cause(ctx)
 		}
 	}
+}
+
+// lost returns an error when a child has ended by itself, with the last line it said.
+func (d *demo) lost() error {
+	for name, p := range d.procs {
+		select {
+		case <-p.done:
+			if p.killed {
+				continue
+			}
+			return fmt.Errorf("the %s ended: %w: %s", name, cmp.Or(p.err, errors.New("exit 0")), lastLine(p.log))
+		default:
+		}
+	}
+	return nil
 }
 
 // idle reports whether the consumers have nothing left to do, asked in the order of the flow.

@@ -100,8 +100,13 @@ func (r *Refresh) Run(ctx context.Context, out Output) error {
 	return nil
 }
 
+const refreshTimeout = 30 * time.Minute
+
 // refresh asks the ingestor for one run and waits for its result. A zero asOf means now.
 func refresh(ctx context.Context, bus *natsio.Bus, asOf time.Time) (ingestor.Refreshed, error) {
+	// A first backfill over a rate-limited API takes minutes.
+	ctx, cancel := context.WithTimeout(ctx, refreshTimeout)
+	defer cancel()
 	in, err := json.Marshal(ingestor.RefreshRequest{AsOf: asOf})
 	if err != nil {
 		return ingestor.Refreshed{}, err

@@ -32,13 +32,22 @@ type Up struct {
 	BusAddr   string   `help:"Address of the embedded bus." default:"127.0.0.1:4222"`
 	StoreAddr string   `help:"Address of the embedded store." default:"127.0.0.1:8123"`
 
-	Common     node.Config       `embed:""`
-	Ingestor   ingestor.Config   `embed:"" prefix:"ingestor-" group:"Ingestor:"`
-	Validator  validator.Config  `embed:"" prefix:"validator-" group:"Validator:"`
-	Trainer    trainer.Config    `embed:"" prefix:"trainer-" group:"Trainer:"`
-	Forecaster forecaster.Config `embed:"" prefix:"forecaster-" group:"Forecaster:"`
-	Monitor    monitor.Config    `embed:"" prefix:"monitor-" group:"Monitor:"`
+	Common     node.Config     `embed:""`
+	Ingestor   ingestorFlags   `embed:"" prefix:"ingestor-" group:"Ingestor:"`
+	Validator  validatorFlags  `embed:"" prefix:"validator-" group:"Validator:"`
+	Trainer    trainerFlags    `embed:"" prefix:"trainer-" group:"Trainer:"`
+	Forecaster forecasterFlags `embed:"" prefix:"forecaster-" group:"Forecaster:"`
+	Monitor    monitorFlags    `embed:"" prefix:"monitor-" group:"Monitor:"`
 }
+
+// The services' settings as flags. Types of their own, so that kong does not validate those of services that do not run.
+type (
+	ingestorFlags   ingestor.Config
+	validatorFlags  validator.Config
+	trainerFlags    trainer.Config
+	forecasterFlags forecaster.Config
+	monitorFlags    monitor.Config
+)
 
 // Run implements the command.
 func (u *Up) Run(ctx context.Context, out Output) error {
@@ -73,8 +82,9 @@ func (u *Up) Run(ctx context.Context, out Output) error {
 func (u *Up) validate(names []string) error {
 	errs := []error{u.Common.Validate()}
 	for name, c := range map[string]interface{ Validate() error }{
-		event.Ingestor: u.Ingestor, event.Validator: u.Validator, event.Trainer: u.Trainer,
-		event.Forecaster: u.Forecaster, event.Monitor: u.Monitor,
+		event.Ingestor: ingestor.Config(u.Ingestor), event.Validator: validator.Config(u.Validator),
+		event.Trainer: trainer.Config(u.Trainer), event.Forecaster: forecaster.Config(u.Forecaster),
+		event.Monitor: monitor.Config(u.Monitor),
 	} {
 		if !slices.Contains(names, name) {
 			continue
@@ -91,19 +101,25 @@ func (u *Up) validate(names []string) error {
 func (u *Up) service(name string) func(context.Context, *zap.Logger) error {
 	switch name {
 	case event.Ingestor:
-		return func(ctx context.Context, log *zap.Logger) error { return ingestor.Run(ctx, u.Common, u.Ingestor, log) }
+		return func(ctx context.Context, log *zap.Logger) error {
+			return ingestor.Run(ctx, u.Common, ingestor.Config(u.Ingestor), log)
+		}
 	case event.Validator:
 		return func(ctx context.Context, log *zap.Logger) error {
-			return validator.Run(ctx, u.Common, u.Validator, log)
+			return validator.Run(ctx, u.Common, validator.Config(u.Validator), log)
 		}
 	case event.Trainer:
-		return func(ctx context.Context, log *zap.Logger) error { return trainer.Run(ctx, u.Common, u.Trainer, log) }
+		return func(ctx context.Context, log *zap.Logger) error {
+			return trainer.Run(ctx, u.Common, trainer.Config(u.Trainer), log)
+		}
 	case event.Forecaster:
 		return func(ctx context.Context, log *zap.Logger) error {
-			return forecaster.Run(ctx, u.Common, u.Forecaster, log)
+			return forecaster.Run(ctx, u.Common, forecaster.Config(u.Forecaster), log)
 		}
 	default:
-		return func(ctx context.Context, log *zap.Logger) error { return monitor.Run(ctx, u.Common, u.Monitor, log) }
+		return func(ctx context.Context, log *zap.Logger) error {
+			return monitor.Run(ctx, u.Common, monitor.Config(u.Monitor), log)
+		}
 	}
 }
 

@@ -19,10 +19,12 @@ import (
 
 // process is a child that runs one service.
 type process struct {
-	name string
-	cmd  *exec.Cmd
-	done chan struct{} // closed when it has ended
-	err  error         // set before done is closed
+	name   string
+	log    string // file of its output
+	cmd    *exec.Cmd
+	killed bool
+	done   chan struct{} // closed when it has ended
+	err    error         // set before done is closed
 }
 
 // spawn starts a child whose output goes to <dir>/<name>.log. It dies with ctx: first SIGTERM, then, after 10 s, SIGKILL.
@@ -38,7 +40,7 @@ func spawn(ctx context.Context, dir, name, path string, args ...string) (*proces
 	if err := cmd.Start(); err != nil {
 		return nil, errors.Join(fmt.Errorf("start %s: %w", name, err), log.Close())
 	}
-	p := &process{name: name, cmd: cmd, done: make(chan struct{})}
+	p := &process{name: name, log: log.Name(), cmd: cmd, done: make(chan struct{})}
 	go func() {
 		p.err = errors.Join(cmd.Wait(), log.Close())
 		close(p.done)
@@ -48,11 +50,22 @@ func spawn(ctx context.Context, dir, name, path string, args ...string) (*proces
 
 // kill ends the child at once, as a crash would, and waits until it is gone.
 func (p *process) kill() error {
+	p.killed = true
 	if err := p.cmd.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return err
 	}
 	<-p.done
 	return nil
+}
+
+// lastLine returns the last line of a file that is not empty, or "" when there is none.
+func lastLine(path string) string {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return ""
+	}
+	data = bytes.TrimSpace(data)
+	return string(data[bytes.LastIndexByte(data, '\n')+1:])
 }
 
 // api is the EIA-shaped server of the demo and its controls.

@@ -35,6 +35,7 @@ type Config struct {
 	SpikeDeviations float64       `help:"Changes from one point to the next that are this many robust deviations from that hour's usual are flagged; 0 means never." default:"8"`
 	FlatPoints      int           `help:"Points in a row with the same value that are flagged; 0 means never." default:"6"`
 
+	// Instance names this process in events. It is set by code.
 	Instance string `kong:"-"`
 }
 
@@ -51,7 +52,6 @@ func DefaultConfig() Config {
 		RevisionLimit:   0.2,
 		SpikeDeviations: 8,
 		FlatPoints:      6,
-		Instance:        "validator",
 	}
 }
 
@@ -74,7 +74,6 @@ func (c Config) Validate() error {
 	need(c.RevisionLimit >= 0, "revision-limit %g is negative", c.RevisionLimit)
 	need(c.SpikeDeviations >= 0, "spike-deviations %g is negative", c.SpikeDeviations)
 	need(c.FlatPoints == 0 || c.FlatPoints >= 2 && c.FlatPoints < windowPoints, "flat-points %d is neither 0 nor in [2, %d)", c.FlatPoints, windowPoints)
-	need(c.Instance != "", "instance is empty")
 	return errors.Join(errs...)
 }
 

@@ -40,7 +40,7 @@ func TestValidate(t *testing.T) {
 	}
 	for _, field := range []string{
 		"max 5", "high-factor 1", "low-factor 1", "min-reference 0", "level-points 1", "level-factor 0.5",
-		"future-tolerance -1s", "late-after -1s", "revision-limit -1", "spike-deviations -1", "flat-points 1", "instance",
+		"future-tolerance -1s", "late-after -1s", "revision-limit -1", "spike-deviations -1", "flat-points 1",
 	} {
 		if !strings.Contains(err.Error(), field) {
 			t.Errorf("error does not name %q:\n%v", field, err)

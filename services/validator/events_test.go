@@ -21,10 +21,11 @@ func conditions(events []event.Event) []string {
 func TestEventRaised(t *testing.T) {
 	t.Parallel()
 	h, s := seeded(t, 5)
+	h.cfg.Instance = "validator-1"
 	out := deliver(t, h, s, message(batch("x", at(120, 3297048), at(121, demand(121)), at(122, 0))))
 	detail := "2024-03-06T00:00:00Z range: 3.297048e+06 is above 3.5 x the median 1000.375 of 120 values"
 	want := []event.Event{{
-		ID: "raw-x.quarantined_observations.raised", Service: "validator", Instance: "validator", At: hour(123),
+		ID: "raw-x.quarantined_observations.raised", Service: "validator", Instance: "validator-1", At: hour(123),
 		Error: &event.Error{
 			Class: event.DataIntegrity, Code: CodeQuarantined, Subject: "eia.PJM",
 			Condition: event.Raised, Severity: event.Warning,

@@ -76,7 +76,7 @@ func TestHandleVerdicts(t *testing.T) {
 		forward []series.Observation
 	}{
 		"pass":            {hours(192, 194), []verdict{pass, pass}, hours(192, 194)},
-		"demand doubles":  {[]series.Observation{at(192, 2*demand(192))}, []verdict{pass}, []series.Observation{at(192, 2*demand(192))}},
+		"demand doubles":  {[]series.Observation{at(192, 2*demand(192))}, []verdict{{"flag", []string{"spike"}}}, []series.Observation{at(192, 2*demand(192))}},
 		"kilowatts":       {[]series.Observation{at(192, 1000*demand(192))}, []verdict{{"quarantine", []string{"range"}}}, nil},
 		"a tenth":         {[]series.Observation{at(192, 100)}, []verdict{{"quarantine", []string{"range"}}}, nil},
 		"zero":            {[]series.Observation{at(192, 0)}, []verdict{{"quarantine", []string{"range"}}}, nil},
@@ -86,7 +86,7 @@ func TestHandleVerdicts(t *testing.T) {
 		"gap":             {[]series.Observation{at(195, 1000)}, []verdict{{"flag", []string{"gap"}}}, []series.Observation{at(195, 1000)}},
 		"repeat":          {hours(190, 192), nil, hours(190, 192)},
 		"small revision":  {[]series.Observation{at(191, 1.01*demand(191))}, []verdict{{"pass", []string{"revision"}}}, []series.Observation{at(191, 1.01*demand(191))}},
-		"large revision":  {[]series.Observation{at(191, 1.5*demand(191))}, []verdict{{"flag", []string{"revision"}}}, []series.Observation{at(191, 1.5*demand(191))}},
+		"large revision":  {[]series.Observation{at(191, 1.5*demand(191))}, []verdict{{"flag", []string{"revision", "spike"}}}, []series.Observation{at(191, 1.5*demand(191))}},
 		"corrupted later": {[]series.Observation{at(191, 0)}, []verdict{{"quarantine", []string{"range"}}}, nil},
 		"out of order": {
 			[]series.Observation{at(193, demand(193)), at(192, demand(192))}, []verdict{pass, pass}, hours(192, 194),

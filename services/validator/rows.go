@@ -46,7 +46,7 @@ func (r *run) rows() []stage.Row {
 
 func (r *run) verdict(name string, p point) record.Verdict {
 	v := record.Verdict{
-		Series: name, TS: storable(p.ts), KnownAt: storable(r.batch.KnownAt), Value: p.value,
+		Series: name, TS: r.storable(p.ts), KnownAt: r.knownAt(), Value: p.value,
 		Outcome: p.outcome.String(), MessageID: r.in.ID,
 	}
 	for _, f := range p.findings {
@@ -64,7 +64,7 @@ func (r *run) quarantine(i int, f check.Finding) record.Quarantine {
 	o := r.batch.Obs[i]
 	q := r.held("o", i)
 	q.Period = o.TS.Format(time.RFC3339)
-	q.TS, q.Value = storable(o.TS), o.Value
+	q.TS, q.Value = r.storable(o.TS), o.Value
 	q.Reason, q.Detail = string(f.Check), f.Detail
 	q.Payload = payload(o)
 	return q
@@ -80,7 +80,7 @@ func (r *run) malformed(i int, m series.Malformed) record.Quarantine {
 }
 
 func (r *run) held(kind string, i int) record.Quarantine {
-	known := storable(r.batch.KnownAt)
+	known := r.knownAt()
 	return record.Quarantine{
 		Series:   r.batch.Series.String(),
 		RecordID: fmt.Sprintf("%s.%s%d", r.in.ID, kind, i),
@@ -113,10 +113,19 @@ func payload(o series.Observation) string {
 	return `{"ts":"` + o.TS.Format(time.RFC3339) + `","value":` + v + `}`
 }
 
-// storable returns t, or the Unix epoch when the record's columns cannot hold it.
-func storable(t time.Time) time.Time {
-	if t.Unix() < 0 || t.Year() >= 2200 {
+// storable returns the time of a point for the record, or the Unix epoch when it is nonsense: the columns do not hold
+// every time, and each year is a partition of its own, of which an insert may touch only so many.
+func (r *run) storable(ts time.Time) time.Time {
+	if ts.Unix() < 0 || ts.After(r.batch.KnownAt.AddDate(1, 0, 0)) {
 		return time.Unix(0, 0).UTC()
 	}
-	return t
+	return ts
+}
+
+// knownAt returns when the batch became known, or the Unix epoch when it does not say so.
+func (r *run) knownAt() time.Time {
+	if r.batch.KnownAt.Unix() < 0 {
+		return time.Unix(0, 0).UTC()
+	}
+	return r.batch.KnownAt
 }

@@ -34,6 +34,10 @@ func post(t *testing.T, query string, params url.Values, body io.Reader) answer 
 	return do(t, req)
 }
 
+func setBody(r *http.Request, body string) {
+	r.Body, r.ContentLength = io.NopCloser(strings.NewReader(body)), int64(len(body))
+}
+
 func do(t *testing.T, req *http.Request) answer {
 	t.Helper()
 	res, err := http.DefaultClient.Do(req)

@@ -75,5 +75,3 @@ func create(tb testing.TB, conn ch.Conn, definition string) string {
 	}
 	return name
 }
-
-const childEnv = "BELLWETHER_CLICKHOUSE_CHILD"

@@ -2,8 +2,10 @@ package clickhouse
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 
@@ -40,20 +42,21 @@ func openPool(lib *chdb.Library, args []string, n int) (*pool, error) {
 	return p, nil
 }
 
-// open makes a connection and asks for the query ID the engine gave it, which
-// is the same for all statements of the connection.
+// open makes a connection.
 func (p *pool) open() (*session, error) {
-	conn, err := p.lib.Connect(p.args...)
-	if err != nil {
+	s := &session{mark: rand.Text(), database: defaultDatabase}
+	var err error
+	if s.conn, err = p.lib.Connect(append(slices.Clone(p.args), "--"+markSetting+"="+s.mark)...); err != nil {
 		return nil, fmt.Errorf("connect to the engine: %w", err)
 	}
-	id, err := queryText(conn, "SELECT queryID()")
-	if err != nil {
-		conn.Close()
-		return nil, fmt.Errorf("connect to the engine: %w", err)
-	}
-	return &session{conn: conn, id: id, database: defaultDatabase}, nil
+	return s, nil
 }
+
+// markSetting carries the mark of a connection into system.processes. The
+// engine chooses the query IDs and tells them to nobody, so a setting that
+// does nothing has to tell whose a statement is. This one labels entries of
+// the query cache, which is off.
+const markSetting = "query_cache_tag"
 
 // queryText runs a statement and returns its result as text without the final
 // line end.
@@ -95,7 +98,7 @@ func (p *pool) put(s *session) { p.free <- s }
 func (p *pool) kill(s *session) error {
 	p.control.Lock()
 	defer p.control.Unlock()
-	_, err := queryText(p.killer.conn, "KILL QUERY WHERE query_id = "+quote(s.id)+" ASYNC")
+	_, err := queryText(p.killer.conn, "KILL QUERY WHERE Settings['"+markSetting+"'] = "+quote(s.mark)+" ASYNC")
 	return err
 }
 
@@ -116,7 +119,7 @@ const defaultDatabase = "default"
 // settings that differ from the defaults and the current database.
 type session struct {
 	conn     *chdb.Conn
-	id       string // the engine's query ID of all its statements
+	mark     string // value of markSetting
 	settings map[string]string
 	database string
 	// dirty sessions are replaced before their next use: a statement changed
@@ -180,11 +183,14 @@ func (s *session) change(want map[string]string) string {
 }
 
 // restricted reports whether settings hold one that keeps others from being
-// changed back.
+// changed back, or the mark.
 func restricted(settings map[string]string) bool {
-	_, readonly := settings["readonly"]
-	_, ddl := settings["allow_ddl"]
-	return readonly || ddl
+	for _, name := range []string{"readonly", "allow_ddl", markSetting} {
+		if _, ok := settings[name]; ok {
+			return true
+		}
+	}
+	return false
 }
 
 // quote writes a string literal.

@@ -22,6 +22,7 @@ type Server struct {
 	url    string
 	addr   string
 	http   *http.Server
+	unused *unusedConns
 	pool   *pool
 	lock   *dirLock
 	cancel context.CancelFunc // ends the requests that outlive the grace period
@@ -95,8 +96,10 @@ func (s *Server) serve(listener net.Listener, h http.Handler) {
 	s.cancel = cancel
 	s.addr = listener.Addr().String()
 	s.url = "http://" + s.addr
+	s.unused = newUnusedConns()
 	s.http = &http.Server{
 		Handler:           h,
+		ConnState:         s.unused.track,
 		ReadHeaderTimeout: 10 * time.Second,
 		BaseContext:       func(net.Listener) context.Context { return base },
 	}
@@ -119,6 +122,7 @@ func (s *Server) Close(ctx context.Context) error {
 
 func (s *Server) close(ctx context.Context) error {
 	defer s.cancel()
+	s.unused.close()
 	grace, cancel := context.WithTimeout(ctx, closeTimeout/2)
 	defer cancel()
 	err := s.http.Shutdown(grace)

@@ -21,6 +21,7 @@ type page struct {
 // Fetch returns the rows of w. The order of rows across pages is not trusted: rows are told apart by what they say.
 func (c *Client) Fetch(ctx context.Context, w source.Window) (source.Fetched, error) {
 	rows := source.NewCollector(w)
+	rows.Redact = c.redact
 	params := c.params(w)
 	var pages, count int
 	for offset := 0; ; {

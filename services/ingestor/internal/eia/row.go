@@ -30,7 +30,7 @@ func (c *Client) collect(rows *source.Collector, raw json.RawMessage) bool {
 	payload := string(raw)
 	bad := func(key, reason string, schema bool) bool {
 		period, _ := text(r.Period)
-		return rows.AddMalformed(key, series.Malformed{Period: period, Payload: c.redact(payload), Reason: reason}, schema)
+		return rows.AddMalformed(key, series.Malformed{Period: period, Payload: payload, Reason: reason}, schema)
 	}
 	if err := json.Unmarshal(raw, &r); err != nil {
 		return bad("", "row: not an object", true)

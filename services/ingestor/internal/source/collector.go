@@ -13,6 +13,9 @@ import (
 // A period that comes twice with the same value is one observation. When the values differ the later one stands, as it
 // does for a value that was revised between two pages, and the earlier row is kept as malformed.
 type Collector struct {
+	// Redact takes secrets out of the payloads of malformed rows. Nil leaves them as they are.
+	Redact func(string) string
+
 	keys  map[string]*keyRows
 	stray []series.Malformed
 	seen  map[string]bool // payloads of malformed rows
@@ -63,6 +66,9 @@ func (c *Collector) Add(key string, o series.Observation, period, payload string
 // does not say whose it is: it then goes to the only key asked for, or else to the stray rows. schema means that the
 // row lacks a field.
 func (c *Collector) AddMalformed(key string, m series.Malformed, schema bool) bool {
+	if c.Redact != nil {
+		m.Payload = c.Redact(m.Payload)
+	}
 	id := key + "\x00" + m.Payload + "\x00" + m.Reason
 	if c.seen[id] {
 		return false
