@@ -90,7 +90,7 @@ func TestChampion(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([][]any{{"m1", uint8(0)}, {"m2", uint8(1)}}, rows); diff != "" {
+	if diff := cmp.Diff([][]any{{"m1", false}, {"m2", true}}, rows); diff != "" {
 		t.Errorf("v_models mismatch (-want +got):\n%s", diff)
 	}
 }

@@ -21,6 +21,6 @@ func ExampleErrorEWMA() {
 		}
 	}
 	// Output:
-	// hour 112: raised at 2.57
-	// hour 157: cleared at 1.50
+	// hour 111: raised at 2.52
+	// hour 190: cleared at 1.50
 }

@@ -21,8 +21,8 @@ const (
 // Conformal turns point forecasts into quantiles by split conformal prediction (Vovk, Gammerman & Shafer 2005; per
 // horizon as in Stankeviciute, Alaa & van der Schaar, NeurIPS 2021): the quantile at a level is the mean shifted by the
 // quantile of the residuals that the model made in its backtest, out of sample, at that horizon. Levels are corrected
-// for the finite number n of origins to ceil((n+1)*level)/n, on both sides away from the median, which makes intervals
-// of few origins wider. As the residuals of demand grow with its level, they are taken as log(actual/mean) where all
+// for the finite number n of origins to (n+1)/n*level, on both sides away from the median, which makes the intervals of
+// few origins wider: the residuals of one origin hang together, so that horizons pooled do not count as more. As the residuals of demand grow with its level, they are taken as log(actual/mean) where all
 // of both are positive, so that no quantile of a positive mean is ever below 0, and as differences elsewhere.
 //
 // The guarantee of the method asks for exchangeable residuals. Those of a time series are not quite: coverage is
@@ -146,18 +146,15 @@ func (r Result) residuals(lo, hi int, relative bool) []float64 {
 	return out
 }
 
-// corrected returns the share of n residuals that has to lie below the quantile at a level.
+// corrected returns the share of the residuals of n origins that has to lie below the quantile at a level. Together with
+// the interpolation of quantile it makes the next residual lie below with the probability of the level.
 func corrected(level float64, n int) float64 {
-	if n == 0 {
-		return level
-	}
-	k := float64(n + 1)
-	ceil := func(v float64) float64 { return math.Ceil(v - 1e-9) } // 20 * 0.95 is 19, whatever its last bit
+	k := float64(n+1) / float64(max(n, 1))
 	switch {
 	case level > 0.5:
-		return min(1, ceil(k*level)/float64(n))
+		return min(1, k*level)
 	case level < 0.5:
-		return max(0, 1-ceil(k*(1-level))/float64(n))
+		return max(0, 1-k*(1-level))
 	}
 	return level
 }

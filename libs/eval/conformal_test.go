@@ -26,7 +26,7 @@ func result(actual ...float64) eval.Result {
 }
 
 // TestConformalQuantiles checks quantiles worked out by hand: of 9 residuals the corrected 90 % quantile is the
-// ceil(10*0.9) = 9th, the 10 % quantile the first, and the median the fifth.
+// 10*0.9 = 9th, the 10 % quantile the first, and the median the fifth.
 func TestConformalQuantiles(t *testing.T) {
 	r := result(91, 92, 93, 94, 95, 106, 107, 108, 109)
 	c, err := eval.NewConformal(r, []float64{0.05, 0.1, 0.5, 0.9, 0.95})
@@ -51,8 +51,8 @@ func TestConformalDifferences(t *testing.T) {
 	}
 }
 
-// TestConformalCoverage: for exchangeable residuals coverage is at least nominal on average, whatever their
-// distribution (Vovk, Gammerman & Shafer 2005), and not much more. Origins are few on purpose.
+// TestConformalCoverage: for exchangeable residuals coverage is nominal on average, whatever their
+// distribution (Vovk, Gammerman & Shafer 2005). Origins are few on purpose.
 func TestConformalCoverage(t *testing.T) {
 	rng := rand.New(rand.NewPCG(5, 6))
 	draw := func() float64 { return 100 * math.Exp(0.05*rng.ExpFloat64()-0.02) }
@@ -71,7 +71,7 @@ func TestConformalCoverage(t *testing.T) {
 		in80 += eval.Coverage(q[1], q[3], y) / trials
 		in90 += eval.Coverage(q[0], q[4], y) / trials
 	}
-	if in80 < 0.78 || in80 > 0.87 || in90 < 0.88 || in90 > 0.97 {
+	if in80 < 0.78 || in80 > 0.83 || in90 < 0.88 || in90 > 0.93 {
 		t.Errorf("80 %% intervals cover %.3f, 90 %% ones %.3f", in80, in90)
 	}
 }

@@ -40,7 +40,8 @@ const (
 // two days and those around each day of the week; the slot of the local day for each kind of day (Sunday or holiday,
 // Monday, Tuesday to Thursday, Friday, Saturday); the weekday; and Fourier terms of the year when the history has a
 // whole one. The calendar is that of the zone of the series, with its clock changes; US holidays count where the zone
-// is one of the United States. A second ridge regression of what is left lets the coefficients of lags and Fourier
+// is one of the United States. Lags are elapsed time: on real demand that was better in the weeks after a clock change
+// than lags that follow the clock. A second ridge regression of what is left lets the coefficients of lags and Fourier
 // terms differ between the slots of the day (a periodic autoregression, shrunk to the common one).
 //
 // Values that are not positive count as missing as long as they are at most 2 % of the window; when there are more,

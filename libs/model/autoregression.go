@@ -27,7 +27,7 @@ func (m *autoregression) Kind() Kind { return m.kind }
 
 // History returns the longest lag and two weeks more, from which gaps are filled.
 func (m *autoregression) History() int {
-	return slices.Max(m.Lags) + backWeeks*7*m.perDay()
+	return m.layout().reach() + backWeeks*7*m.perDay()
 }
 
 func (m *autoregression) perDay() int { return int(24 * time.Hour / m.Step) }
@@ -55,14 +55,15 @@ func (m *autoregression) Forecast(y series.Series, h int) ([]float64, error) {
 	if got := observed(week); got < perDay || len(x) < 7*perDay {
 		return nil, fmt.Errorf("%s: need %d values in the last week, have %d: %w", m.kind, perDay, got, ErrTooShort)
 	}
-	l, maxLag, n := m.layout(), slices.Max(m.Lags), len(x)
+	l, n := m.layout(), len(x)
+	reach := l.reach()
 	row := make([]float64, l.dense())
-	x = fillStart(x, min(maxLag, n), perDay)
-	if pad := maxLag - n; pad > 0 {
+	x = fillStart(x, min(reach, n), perDay)
+	if pad := reach - n; pad > 0 {
 		// Shorter than the longest lag: the weeks before are taken to be like the first one.
-		x, y.Start, n = padWeeks(x, pad, 7*perDay), y.Time(-pad), maxLag
+		x, y.Start, n = padWeeks(x, pad, 7*perDay), y.Time(-pad), reach
 	}
-	first := maxLag
+	first := reach
 	for first < n && !math.IsNaN(x[first]) {
 		first++
 	}

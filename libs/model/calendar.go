@@ -12,10 +12,10 @@ const (
 
 // slot places one grid point in the local calendar of its series.
 type slot struct {
-	ofDay     int     // 0 at local midnight, counted in steps
-	weekday   int     // 0 is Sunday
-	holiday   bool    // a day on which people live as on a Sunday
-	yearAngle float64 // place of the day in the year, 0 to 2 pi
+	ofDay    int     // 0 at local midnight, counted in steps
+	weekday  int     // 0 is Sunday
+	holiday  bool    // a day on which people live as on a Sunday
+	sin, cos float64 // of the day's place in the year
 }
 
 // slots returns the local calendar of the n grid points from start on.
@@ -30,7 +30,8 @@ func slots(start time.Time, step time.Duration, n int, loc *time.Location) []slo
 		known   bool
 		day     = int64(math.MinInt64)
 		holiday bool
-		angle   float64
+		sin     float64
+		cos     float64
 		isUS    = usZone(loc)
 	)
 	perSlot := int64(step / time.Second)
@@ -45,14 +46,16 @@ func slots(start time.Time, step time.Duration, n int, loc *time.Location) []slo
 		local := t.Unix() + offset
 		d := floorDiv(local, daySeconds)
 		if d != day {
-			day, angle = d, yearAngle(d)
+			day = d
+			sin, cos = math.Sincos(yearAngle(d))
 			holiday = isUS && usHoliday(day)
 		}
 		out[i] = slot{
-			ofDay:     int((local - d*daySeconds) / perSlot),
-			weekday:   int(((d+4)%7 + 7) % 7), // 1970-01-01 was a Thursday
-			holiday:   holiday,
-			yearAngle: angle,
+			ofDay:   int((local - d*daySeconds) / perSlot),
+			weekday: int(((d+4)%7 + 7) % 7), // 1970-01-01 was a Thursday
+			holiday: holiday,
+			sin:     sin,
+			cos:     cos,
 		}
 	}
 	return out

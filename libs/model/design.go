@@ -51,6 +51,9 @@ func dayKind(s slot) int {
 	return 2
 }
 
+// reach returns how many points before a point its features lie.
+func (l layout) reach() int { return slices.Max(l.lags) }
+
 // fill writes the dense features of a point in slot s into row; past ends just before the point.
 func (l layout) fill(row []float64, s slot, past []float64) {
 	row[0] = 1
@@ -58,9 +61,11 @@ func (l layout) fill(row []float64, s slot, past []float64) {
 	for k, lag := range l.lags {
 		lags[k] = past[len(past)-lag]
 	}
-	fourier := row[1+len(l.lags):]
+	// The sines and cosines of multiples of an angle, by addition.
+	fourier, sin, cos := row[1+len(l.lags):], s.sin, s.cos
 	for k := range l.yearly {
-		fourier[2*k], fourier[2*k+1] = math.Sincos(float64(k+1) * s.yearAngle)
+		fourier[2*k], fourier[2*k+1] = sin, cos
+		sin, cos = sin*s.cos+cos*s.sin, cos*s.cos-sin*s.sin
 	}
 }
 
@@ -82,7 +87,6 @@ type design struct {
 	x        []float64 // targets on the scale of the model, NaN where missing
 	past     []float64 // the same as lags: with short gaps bridged
 	slots    []slot
-	maxLag   int
 	complete []bool    // rows with target and all lags
 	row      []float64 // scratch
 }
@@ -93,7 +97,6 @@ func newDesign(y series.Series, x []float64, l layout) *design {
 		x:      x,
 		past:   bridge(x),
 		slots:  slots(y.Start, y.Step, y.Len(), y.Location()),
-		maxLag: slices.Max(l.lags),
 		row:    make([]float64, l.dense()),
 	}
 	d.complete = d.completeRows()
@@ -121,20 +124,24 @@ func bridge(x []float64) []float64 {
 // completeRows tells for each row whether it has its target and all its lags.
 func (d *design) completeRows() []bool {
 	out := make([]bool, len(d.x))
-	for i := d.maxLag; i < len(out); i++ {
+	for i := d.reach(); i < len(out); i++ {
 		out[i] = !math.IsNaN(d.x[i])
 	}
 	for i, v := range d.past {
-		if !math.IsNaN(v) {
-			continue
-		}
-		for _, lag := range d.lags {
-			if i+lag < len(out) {
-				out[i+lag] = false
-			}
+		if math.IsNaN(v) {
+			d.users(i, func(row int) { out[row] = false })
 		}
 	}
 	return out
+}
+
+// users calls each with every row that has point i among its lags.
+func (d *design) users(i int, each func(row int)) {
+	for _, lag := range d.lags {
+		if i+lag < len(d.x) {
+			each(i + lag)
+		}
+	}
 }
 
 // usable returns the number of complete rows.
@@ -220,12 +227,10 @@ func errorsOf(residuals []float64) []int {
 
 // repair takes the bad points out as targets and puts their predictions in as lags.
 func (d *design) repair(sums *normal, residuals []float64, bad []int) {
-	touched := make([]bool, len(d.x)+d.maxLag)
+	touched := make([]bool, len(d.x))
 	for _, i := range bad {
 		touched[i] = true
-		for _, lag := range d.lags {
-			touched[i+lag] = true
-		}
+		d.users(i, func(row int) { touched[row] = true })
 	}
 	exchange := func(w float64) {
 		for i := range d.x {

@@ -29,7 +29,7 @@ const (
 
 // Consume implements stage.Bus. It creates or updates the durable consumer, waits for the stream as long as it does
 // not exist, and goes on by itself when the connection or the server is lost. It returns an error only when the
-// subscription cannot work as it is, for instance because its filter matches nothing of the stream.
+// subscription cannot work as it is, for instance because its filters overlap.
 //
 // Messages are handled one at a time. The results of up to s.Batch of them are written, then published, then the
 // messages are acknowledged. What happens otherwise:

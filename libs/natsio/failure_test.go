@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
@@ -230,12 +232,12 @@ func TestPauseAndResume(t *testing.T) {
 	eventually(t, "second row", func() bool { return len(written(sink)) == 2 })
 }
 
-// Consume waits for a stream that is provisioned later, and a consumer that was deleted is made again.
+// Consume waits for a stream that is provisioned later, and makes its consumer again when somebody deletes it.
 func TestConsumerComesBack(t *testing.T) {
 	s := openServer(t)
 	b := connect(t, s.URL())
 	sink := &stagetest.Sink{}
-	stop := consume(t, b, rawSubscription(sink))
+	consume(t, b, rawSubscription(sink))
 	if _, err := natsio.Provision(t.Context(), b, natsio.ProvisionOptions{}); err != nil {
 		t.Fatal(err)
 	}
@@ -243,12 +245,39 @@ func TestConsumerComesBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, "first row", func() bool { return len(written(sink)) == 1 })
-	stop()
 
-	sub := rawSubscription(sink)
-	sub.Filters = []string{wire.AllJobs}
-	if err := b.Consume(t.Context(), sub); err == nil {
-		t.Error("Consume with a filter outside of the stream returned nil")
+	nc, err := nats.Connect(s.URL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nc.Close()
+	js, err := jetstream.New(nc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := js.DeleteConsumer(t.Context(), wire.StreamObs, "failure"); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Publish(t.Context(), rawMessage(2)); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "second row", func() bool { return len(written(sink)) == 2 })
+}
+
+func TestConsumeMisconfigured(t *testing.T) {
+	b := openBus(t)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	for name, edit := range map[string]func(*stage.Subscription){
+		"overlapping filters": func(s *stage.Subscription) { s.Filters = []string{wire.AllObs, wire.AllRaw} },
+		"consumer name":       func(s *stage.Subscription) { s.Consumer = "a.b" },
+		"no handler":          func(s *stage.Subscription) { s.Handler = nil },
+	} {
+		sub := rawSubscription(nil)
+		edit(&sub)
+		if err := b.Consume(ctx, sub); err == nil {
+			t.Errorf("%s: Consume = nil, want an error", name)
+		}
 	}
 }
 

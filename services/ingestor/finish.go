@@ -79,7 +79,7 @@ func (r *Runner) report(ctx context.Context, run *run, cursors map[string]cursor
 	for _, c := range codes() {
 		e := event.Error{Class: c.class, Code: c.name, Subject: r.cfg.Source, Severity: c.severity}
 		e.Message = run.trouble(c.kind)
-		if c.kind == ErrSchema && e.Message == "" && len(run.schema) > 0 {
+		if c.name == CodeSchema && e.Message == "" && len(run.schema) > 0 {
 			e.Message, e.Attributes = run.schemaMessage(), map[string]string{
 				"rows": strconv.Itoa(len(run.schema)), "payload": shorten(run.schema[0].Payload),
 			}

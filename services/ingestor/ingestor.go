@@ -29,12 +29,14 @@ var (
 	ErrConfig      = source.ErrConfig      // the operator must change something
 )
 
-// What a Source takes and gives.
-type (
-	Window  = source.Window
-	Rows    = source.Rows
-	Fetched = source.Fetched
-)
+// Window asks a Source for the rows of some keys with From <= period <= To.
+type Window = source.Window
+
+// Rows is what a Source reports for one key.
+type Rows = source.Rows
+
+// Fetched is the answer of a Source to a Window.
+type Fetched = source.Fetched
 
 // Source is a place to read observations from. It is safe for concurrent use.
 type Source interface {

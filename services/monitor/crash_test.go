@@ -20,7 +20,7 @@ func crashScript() [][]happening {
 			raise(200, "upstream_unavailable", event.Critical),
 			drift(15, event.Raised, 0), drift(50, event.Raised, 2), drift(60, event.Cleared, 5), drift(150, event.Raised, 48),
 			dataAge(16, "PJM", 9), dataAge(50, "PJM", 1),
-			beats("validator", "a", 0, 120), beats("validator", "b", 300, 400),
+			beats("validator", "a", 0, 120), beats("validator", "b", 300, 500),
 		},
 		steady(lag, 10, 100, 5, 7, 5, 1), steady(lag, 105, 400, 5, 9, 0, 0),
 	)
@@ -43,7 +43,7 @@ func TestCrashAtEveryStep(t *testing.T) {
 	straight := newWorld(t, cfg)
 	straight.play(500, crashScript()...)
 	straight.checkHistory()
-	if len(straight.alerts()) < 12 || len(straight.jobs()) != 2 {
+	if len(straight.alerts()) < 10 || len(straight.jobs()) != 2 {
 		t.Fatalf("the script tells %v and asks for %v; it tests too little", straight.told(), straight.jobs())
 	}
 	repeats := 0
@@ -72,11 +72,13 @@ func TestCrashAtEveryStep(t *testing.T) {
 	t.Logf("%d steps, died before and after each; the bus dropped %d repeats", straight.steps, repeats)
 }
 
-func TestCrashOftenAtRandomSteps(t *testing.T) {
-	cfg := only("validator")
+func TestCrashAgainAndAgain(t *testing.T) {
+	// Without silence: every start gives the services their grace, and here there are too many starts for it to end.
+	cfg := quietConfig()
 	straight := newWorld(t, cfg)
 	straight.play(500, crashScript()...)
-	for every := 2; every < 40; every++ {
+	// Fewer steps than one delivery or flush takes would never get anywhere.
+	for every := 9; every < 60; every++ {
 		w := newWorld(t, cfg)
 		w.crashEvery = every
 		w.play(500, crashScript()...)

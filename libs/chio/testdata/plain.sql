@@ -272,7 +272,10 @@ FROM ingest_runs FINAL;
 CREATE OR REPLACE VIEW v_models AS
 SELECT
     series, model_id, kind,
-    stage = 'champion' AND (created_at, model_id) = maxIf((created_at, model_id), stage = 'champion') OVER (PARTITION BY series) AS is_champion,
+    CAST(
+        stage = 'champion' AND (created_at, model_id) = maxIf((created_at, model_id), stage = 'champion') OVER (PARTITION BY series),
+        'Bool'
+    ) AS is_champion,
     stage, reason, params, seed, train_start, train_end, observations, data_sha256, artifact, artifact_sha256,
     code_version, parent_id, backtest_mae, backtest_mape, backtest_mase, created_at
 FROM models FINAL;

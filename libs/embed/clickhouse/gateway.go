@@ -1,25 +1,15 @@
 package clickhouse
 
 import (
-	"context"
 	"crypto/rand"
 	"crypto/subtle"
-	"encoding/hex"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"strings"
-	"sync"
-	"time"
 
-	"github.com/bellwether-forecast/bellwether/libs/embed/clickhouse/internal/chdb"
 	"github.com/bellwether-forecast/bellwether/libs/embed/clickhouse/internal/sqltext"
 )
-
-// killInterval is the time between two attempts to stop a statement: the first
-// may come before the engine has registered it.
-const killInterval = 100 * time.Millisecond
 
 // gateway is the HTTP interface of the engine.
 type gateway struct {
@@ -82,154 +72,6 @@ func (g *gateway) serveStatement(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// run executes the statement on a connection of its own.
-func (g *gateway) run(ctx context.Context, q *request, out *response) error {
-	s, err := g.pool.acquire(ctx)
-	if err != nil {
-		return err
-	}
-	defer g.pool.put(s)
-	defer g.killWhenDone(ctx, s)()
-	if err := s.prepare(q.database, q.settings); err != nil {
-		return err
-	}
-	switch {
-	case q.statement.Kind == sqltext.Insert && (q.data != nil || q.statement.Data == ""):
-		return insert(s.conn, q, out)
-	case q.statement.Kind == sqltext.Query && streamable(out.format):
-		return stream(ctx, s.conn, q, out)
-	case q.statement.Kind == sqltext.Session:
-		s.dirty = true // as on a server, the effect ends with the request
-	}
-	return query(s.conn, q, out)
-}
-
-// killWhenDone stops the statement on s when ctx ends, that is when the client
-// has gone or the server closes. The returned function ends the watch; after
-// it no attempt to stop s is under way, so the next statement is safe.
-func (g *gateway) killWhenDone(ctx context.Context, s *session) func() {
-	finished, watched := make(chan struct{}), make(chan struct{})
-	stop := context.AfterFunc(ctx, func() {
-		defer close(watched)
-		for {
-			_ = g.pool.kill(s) // the next attempt follows
-			select {
-			case <-finished:
-				return
-			case <-time.After(killInterval):
-			}
-		}
-	})
-	return func() {
-		close(finished)
-		if !stop() {
-			<-watched
-		}
-	}
-}
-
-// insert streams the body into the engine.
-func insert(conn *chdb.Conn, q *request, out *response) error {
-	if q.data == nil {
-		q.data = strings.NewReader("")
-	}
-	ins, err := conn.Insert(q.statement.Head, q.statement.Format, q.params)
-	if err != nil {
-		drain(q.data)
-		return err
-	}
-	defer ins.Close()
-	stats, err := fill(ins, io.MultiReader(strings.NewReader(q.statement.Data), q.data))
-	if err != nil {
-		drain(q.data)
-		return err
-	}
-	out.summary(stats)
-	return out.finish()
-}
-
-// fill appends data in large pieces, since each costs the engine a wake-up, and
-// commits it. Only io.EOF ends the data: a body that breaks off must not be
-// committed.
-func fill(ins *chdb.Insert, data io.Reader) (chdb.Stats, error) {
-	piece := pieces.Get().(*[pieceSize]byte)
-	defer pieces.Put(piece)
-	n := 0
-	for {
-		k, err := data.Read(piece[n:])
-		n += k
-		if n == pieceSize || errors.Is(err, io.EOF) {
-			if _, err := ins.Write(piece[:n]); err != nil {
-				return chdb.Stats{}, err
-			}
-			n = 0
-		}
-		switch {
-		case errors.Is(err, io.EOF):
-			return ins.Finish()
-		case err != nil:
-			return chdb.Stats{}, bodyError(err)
-		}
-	}
-}
-
-const pieceSize = 128 << 10
-
-//nolint:gochecknoglobals // pool of byte arrays
-var pieces = sync.Pool{New: func() any { return new([pieceSize]byte) }}
-
-// query runs a statement whose result is small or cannot be streamed.
-func query(conn *chdb.Conn, q *request, out *response) error {
-	r, err := conn.Query(q.statement.Text, q.format, q.params)
-	if err != nil {
-		return err
-	}
-	defer r.Close()
-	out.summary(r.Stats())
-	if err := out.write(r.Bytes()); err != nil {
-		return err
-	}
-	return out.finish()
-}
-
-// stream runs a query whose result is fetched and sent block by block.
-func stream(ctx context.Context, conn *chdb.Conn, q *request, out *response) error {
-	st, err := conn.Stream(q.statement.Text, q.format, q.params)
-	if e := asException(err); e != nil && e.Code == codeBadArguments && strings.Contains(e.Message, "Streaming query is not supported") {
-		return query(conn, q, out)
-	}
-	if err != nil {
-		return err
-	}
-	defer st.Close()
-	for ctx.Err() == nil {
-		block, err := st.Next()
-		if errors.Is(err, io.EOF) {
-			return out.finish()
-		}
-		if err != nil {
-			return err
-		}
-		out.summary(block.Stats())
-		err = out.write(block.Bytes())
-		block.Close()
-		if err != nil {
-			return err
-		}
-	}
-	return ctx.Err()
-}
-
-// streamable reports whether a result in the format is the concatenation of
-// its blocks. Others have a head or a tail around all rows.
-func streamable(format string) bool {
-	switch strings.ToLower(format) {
-	case "native", "tabseparated", "tsv", "tabseparatedraw", "tsvraw", "csv", "jsoneachrow", "jsoncompacteachrow", "rowbinary", "null":
-		return true
-	}
-	return false
-}
-
 // authenticate takes user and password from the headers of ClickHouse, from
 // basic authentication or from the URL, in this order.
 func (g *gateway) authenticate(r *http.Request) error {
@@ -249,9 +91,10 @@ func (g *gateway) authenticate(r *http.Request) error {
 	return nil
 }
 
+// newQueryID returns a random UUID.
 func newQueryID() string {
 	var b [16]byte
-	_, _ = rand.Read(b[:]) // never fails
-	x := hex.EncodeToString(b[:])
-	return x[:8] + "-" + x[8:12] + "-" + x[12:16] + "-" + x[16:20] + "-" + x[20:]
+	_, _ = rand.Read(b[:])                      // never fails
+	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80 // version 4, variant of RFC 9562
+	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
 }

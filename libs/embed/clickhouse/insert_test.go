@@ -1,9 +1,11 @@
 package clickhouse_test
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -46,18 +48,24 @@ func TestLargeInsertAndSelect(t *testing.T) {
 func TestDeduplicationToken(t *testing.T) {
 	for name, tc := range map[string]struct {
 		tokens []string
+		async  bool // leave async_insert at its default, which is on
 		want   uint64
 	}{
 		"same data, two tokens": {tokens: []string{"a", "b"}, want: 20},
 		"same data, one token":  {tokens: []string{"a", "a"}, want: 10},
 		"three of two":          {tokens: []string{"a", "b", "a"}, want: 20},
+		"default settings":      {tokens: []string{"a", "b", "a"}, async: true, want: 20},
 	} {
 		t.Run(name, func(t *testing.T) {
 			conn := client(t, nil)
 			table := create(t, conn, observations+" SETTINGS non_replicated_deduplication_window = 1000")
 			batch := columns(10)
 			for _, token := range tc.tokens {
-				ctx := ch.Context(t.Context(), ch.WithSettings(ch.Settings{"insert_deduplication_token": token, "async_insert": 0}))
+				settings := ch.Settings{"insert_deduplication_token": token}
+				if !tc.async {
+					settings["async_insert"] = 0
+				}
+				ctx := ch.Context(t.Context(), ch.WithSettings(settings))
 				batch.send(ctx, t, conn, table)
 			}
 			if got := count(t, conn, table); got != tc.want {
@@ -156,5 +164,50 @@ func TestInsertIsStreamed(t *testing.T) {
 	}
 	if got := count(t, conn, table); got != n {
 		t.Errorf("%d rows, want %d", got, n)
+	}
+}
+
+// Rows in the text of the statement do not count towards max_query_size.
+func TestInsertOfManyValues(t *testing.T) {
+	const n = 200_000
+	conn := client(t, nil)
+	table := create(t, conn, "(id UInt32) ENGINE = MergeTree ORDER BY id")
+	if err := conn.Exec(t.Context(), "INSERT INTO "+table+" VALUES "+strings.Repeat("(1),", n-1)+"(1)"); err != nil {
+		t.Fatal(err)
+	}
+	if got := count(t, conn, table); got != n {
+		t.Errorf("%d rows, want %d", got, n)
+	}
+}
+
+// Rows of a body that breaks off must not be committed: the client will send
+// all of them again.
+func TestInsertBreaksOff(t *testing.T) {
+	conn := client(t, nil)
+	table := create(t, conn, "(id UInt32) ENGINE = MergeTree ORDER BY id")
+	query := "INSERT INTO " + table + " FORMAT TSV"
+	r, w := io.Pipe()
+	g := errgroup.Group{}
+	g.Go(func() error {
+		if _, err := io.WriteString(w, strings.Repeat("5\n", 200_000)); err != nil {
+			return err
+		}
+		waitForStatements(t, "INSERT INTO "+table, 1)
+		return w.CloseWithError(errors.New("the client breaks off"))
+	})
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, server.URL()+"/?"+url.Values{"query": {query}}.Encode(), r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if res, err := http.DefaultClient.Do(req); err == nil {
+		res.Body.Close()
+		t.Fatalf("status %s for a request that broke off", res.Status)
+	}
+	if err := g.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	waitForStatements(t, "INSERT INTO "+table, 0)
+	if got := count(t, conn, table); got != 0 {
+		t.Errorf("%d rows were committed, want none", got)
 	}
 }

@@ -164,15 +164,23 @@ func TestCancel(t *testing.T) {
 	}
 }
 
-// waitFor waits until n statements on numbers run in the engine.
+// waitFor waits until n statements that contain "numbers(1000000000000)" run in
+// the engine.
 func waitFor(t *testing.T, n int) {
+	t.Helper()
+	waitForStatements(t, "numbers(1000000000000)", n)
+}
+
+// waitForStatements waits until n statements that contain the text run in the
+// engine.
+func waitForStatements(t *testing.T, text string, n int) {
 	t.Helper()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	timeout := time.After(20 * time.Second)
-	want := map[int]string{0: "0\n", 1: "1\n"}[n]
+	want := fmt.Sprintf("%d\n", n)
 	for {
-		got := post(t, "SELECT count() FROM system.processes WHERE query LIKE '%numbers(1000000000000)%' AND query NOT LIKE '%system.processes%'", nil, nil).body
+		got := post(t, "SELECT count() FROM system.processes WHERE position(query, {text:String}) > 0 AND query NOT LIKE '%system.processes%'", url.Values{"param_text": {text}}, nil).body
 		if got == want {
 			return
 		}

@@ -34,13 +34,13 @@ func (t *throttled) Unwrap() []error {
 
 // refused returns the error that an answer carries, whatever its status says: the API has answered errors with status
 // 200. There are two shapes, an object from the gate and a string from the API itself.
-func (c *Client) refused(path string, resp *http.Response, body []byte, said, code json.RawMessage) error {
+func (c *Client) refused(path string, got received, said, code json.RawMessage) error {
 	var gate struct{ Code, Message string }
 	var text string
 	if len(said) > 0 && json.Unmarshal(said, &gate) != nil {
 		_ = json.Unmarshal(said, &text) // a third shape shows as the start of the body
 	}
-	status := resp.StatusCode
+	status := got.status
 	if n, err := strconv.Atoi(strings.Trim(string(code), `"`)); err == nil && status == http.StatusOK {
 		status = n
 	}
@@ -49,13 +49,13 @@ func (c *Client) refused(path string, resp *http.Response, body []byte, said, co
 		return source.Errorf(source.ErrKey,
 			"api key: EIA says %s; set EIA_API_KEY to the key from your registration e-mail", gate.Code)
 	case status == http.StatusTooManyRequests || status == http.StatusForbidden || gate.Code == "OVER_RATE_LIMIT":
-		err := source.Errorf(source.ErrUnavailable, "%s: throttled: status %d %s", path, resp.StatusCode, gate.Code)
-		seconds, _ := strconv.Atoi(resp.Header.Get("Retry-After")) // absent or a date: our own backoff decides
+		err := source.Errorf(source.ErrUnavailable, "%s: throttled: status %d %s", path, got.status, gate.Code)
+		seconds, _ := strconv.Atoi(got.retryAfter) // absent or a date: our own backoff decides
 		return &throttled{err: err, after: time.Duration(seconds) * time.Second}
 	case status >= http.StatusInternalServerError || status == http.StatusRequestTimeout:
-		return source.Errorf(source.ErrUnavailable, "%s: status %d: %s", path, status, c.redact(brief(text, body)))
+		return source.Errorf(source.ErrUnavailable, "%s: status %d: %s", path, status, c.redact(brief(text, got.body)))
 	case status >= http.StatusMultipleChoices || len(said) > 0 && string(said) != "null":
-		return source.Errorf(source.ErrRejected, "%s: status %d: %s", path, status, c.redact(brief(text+gate.Code, body)))
+		return source.Errorf(source.ErrRejected, "%s: status %d: %s", path, status, c.redact(brief(text+gate.Code, got.body)))
 	}
 	return nil
 }

@@ -110,13 +110,13 @@ func get[T any](ctx context.Context, c *Client, path string, params url.Values) 
 func try[T any](ctx context.Context, c *Client, path string, params url.Values) (*T, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.cfg.Timeout)
 	defer cancel()
-	resp, body, err := c.send(ctx, path, params)
+	got, err := c.send(ctx, path, params)
 	if err != nil {
 		return nil, err
 	}
 	var a answer[T]
-	bad := json.Unmarshal(body, &a)
-	if err := c.refused(path, resp, body, a.Error, a.Code); err != nil {
+	bad := json.Unmarshal(got.body, &a)
+	if err := c.refused(path, got, a.Error, a.Code); err != nil {
 		return nil, err
 	}
 	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](bad); ok {
@@ -124,7 +124,7 @@ func try[T any](ctx context.Context, c *Client, path string, params url.Values) 
 	}
 	if bad != nil {
 		// A body that did not come through, or the page of something in between.
-		return nil, source.Errorf(source.ErrUnavailable, "%s: truncated or not JSON after %d bytes: %v", path, len(body), bad)
+		return nil, source.Errorf(source.ErrUnavailable, "%s: truncated or not JSON after %d bytes: %v", path, len(got.body), bad)
 	}
 	if a.Response == nil {
 		return nil, source.Errorf(source.ErrSchema, "%s: field response is missing", path)
@@ -132,20 +132,26 @@ func try[T any](ctx context.Context, c *Client, path string, params url.Values) 
 	return a.Response, nil
 }
 
-// send returns the answer with its whole body.
-func (c *Client) send(ctx context.Context, path string, params url.Values) (*http.Response, []byte, error) {
+// received is an answer with its whole body.
+type received struct {
+	status     int
+	retryAfter string
+	body       []byte
+}
+
+func (c *Client) send(ctx context.Context, path string, params url.Values) (received, error) {
 	query := url.Values{"api_key": {c.cfg.Key}}
 	maps.Copy(query, params)
 	// The key travels in the URL, so the URL must never appear in an error: messages name the path alone.
 	target := strings.TrimSuffix(c.cfg.BaseURL, "/") + path + "?" + query.Encode()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, target, nil)
 	if err != nil {
-		return nil, nil, source.Errorf(source.ErrConfig, "base URL: cannot be used; want a URL such as https://api.eia.gov")
+		return received{}, source.Errorf(source.ErrConfig, "base URL: cannot be used; want a URL such as https://api.eia.gov")
 	}
 	req.Header.Set("Accept", "application/json")
 	resp, err := c.http.Do(req)
 	if err != nil {
-		return nil, nil, c.unavailable(path, err)
+		return received{}, c.unavailable(path, err)
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, bodyMax+1))
@@ -153,7 +159,7 @@ func (c *Client) send(ctx context.Context, path string, params url.Values) (*htt
 		err = fmt.Errorf("body above %d bytes", bodyMax)
 	}
 	if err != nil {
-		return nil, nil, c.unavailable(path, err)
+		return received{}, c.unavailable(path, err)
 	}
-	return resp, body, nil
+	return received{status: resp.StatusCode, retryAfter: resp.Header.Get("Retry-After"), body: body}, nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"net/http"
 	"net/http/httptest"
@@ -101,9 +102,7 @@ func TestFetchRecorded(t *testing.T) {
 					"api_key": {key}, "frequency": {"hourly"}, "data[0]": {"value"}, "length": {"5000"}, "offset": {"0"},
 					"start": {"2019-01-02T00"}, "end": {"2019-01-02T23"}, "sort[0][column]": {"period"}, "sort[0][direction]": {"asc"},
 				}
-				for name, v := range tc.query {
-					want[name] = v
-				}
+				maps.Copy(want, tc.query)
 				got := map[string][]string{}
 				for name := range want {
 					got[name] = r.URL.Query()[name]

@@ -155,9 +155,7 @@ func (w *walker) column(typ string, rows uint64) {
 	}
 	switch name {
 	case "String":
-		for i := uint64(0); i < rows && w.err == nil; i++ {
-			w.skip(w.uvarint())
-		}
+		w.strings(rows)
 	case "Nullable":
 		w.skip(rows)
 		w.column(args, rows)
@@ -173,6 +171,20 @@ func (w *walker) column(typ string, rows uint64) {
 			return
 		}
 		w.err = errors.Join(w.err, fmt.Errorf("%s: %w", name, ErrType))
+	}
+}
+
+// strings: each its length and its bytes. Short ones, nearly all there are,
+// are passed without a call.
+func (w *walker) strings(rows uint64) {
+	for ; rows > 0 && w.err == nil; rows-- {
+		if w.pos < len(w.data) && w.data[w.pos] < 0x80 {
+			if next := w.pos + 1 + int(w.data[w.pos]); next <= len(w.data) {
+				w.pos = next
+				continue
+			}
+		}
+		w.skip(w.uvarint())
 	}
 }
 
