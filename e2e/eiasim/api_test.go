@@ -226,7 +226,7 @@ func TestRefusals(t *testing.T) {
 		"wrong key":         {data + "?api_key=X", 403, `{"error":{"code":"API_KEY_INVALID",`},
 		"unknown facet":     {data + "?api_key=K&facets[None][]=1", 400, `"error":"Invalid facet 'None' provided. The only valid facets are 'respondent' and 'type'."`},
 		"unknown data":      {data + "?api_key=K&data[]=prce", 400, `"error":"Invalid data 'prce' provided.`},
-		"unknown frequency": {data + "?api_key=K&frequency=anual", 400, `"error":"Invalid frequency 'anual' provided.`},
+		"unknown frequency": {data + "?api_key=K&frequency=yearly", 400, `"error":"Invalid frequency 'yearly' provided.`},
 		"bad start":         {data + "?api_key=K&start=yesterday", 400, `"error":"Invalid start 'yesterday'`},
 		"bad offset":        {data + "?api_key=K&offset=-1", 400, `"error":"Invalid offset '-1'`},
 		"unknown route":     {"/v2/electricity/rto/none/data/?api_key=K", 404, `"error":"Not found."`},

@@ -89,6 +89,8 @@ func (b *bus) Clear(_ context.Context, e event.Error) error {
 }
 
 func (b *bus) Lag(_ context.Context, l event.Lag) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	b.lags[l.Series.Key] = l
 	return nil
 }
@@ -339,7 +341,6 @@ func TestCorruptRowsAreKeptAsMalformed(t *testing.T) {
 		eiasim.CorruptText:       `value: "abc" is not a number`,
 		eiasim.CorruptNullPeriod: "period: null",
 		eiasim.CorruptRenamed:    "period: field missing",
-		eiasim.CorruptDuplicate:  "period: reported twice",
 	} {
 		t.Run(kind, func(t *testing.T) {
 			w := newWorld(t, generated, func(c *ingestor.Config) { c.Backfill = 10 })
@@ -371,6 +372,33 @@ func TestCorruptRowsAreKeptAsMalformed(t *testing.T) {
 				t.Errorf("raised %q", w.bus.raised)
 			}
 		})
+	}
+}
+
+// An area that reports an hour twice with different values: both travel in one batch, once.
+func TestContradictionsTravelTogether(t *testing.T) {
+	w := newWorld(t, generated, func(c *ingestor.Config) { c.Backfill = 10 })
+	f := eiasim.Faults{Corrupt: []eiasim.CorruptFault{{
+		Kind: eiasim.CorruptDuplicate, Range: eiasim.Range{Area: "PJM", From: start(), To: start().Add(3 * time.Hour)},
+	}}}
+	if err := w.sim.SetFaults(f); err != nil {
+		t.Fatal(err)
+	}
+	for h := range 8 {
+		if err := w.at(t, start().Add(time.Duration(h)*time.Hour)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	twins := 0
+	for _, b := range w.bus.batches {
+		for i, o := range b.Obs {
+			if i > 0 && o.TS.Equal(b.Obs[i-1].TS) && o.Value != b.Obs[i-1].Value {
+				twins++
+			}
+		}
+	}
+	if twins != 3 {
+		t.Errorf("%d contradictions were published, want 3", twins)
 	}
 }
 

@@ -2,6 +2,7 @@ package chio
 
 import (
 	"fmt"
+	"strconv"
 	"syscall"
 	"testing"
 	"time"
@@ -34,9 +35,9 @@ func BenchmarkWriteRefresh(b *testing.B) {
 		for i := range 12 {
 			i += n * 12
 			rows = append(rows, observed("eia.PJM", i, demand(i))...)
-			rows = append(rows, record.Verdict{Series: "eia.PJM", TS: hour(i), KnownAt: hour(i), Value: demand(i), Outcome: "pass", MessageID: fmt.Sprint(n)})
+			rows = append(rows, record.Verdict{Series: "eia.PJM", TS: hour(i), KnownAt: hour(i), Value: demand(i), Outcome: "pass", MessageID: strconv.Itoa(n)})
 		}
-		write(b, s, fmt.Sprint(n), rows...)
+		write(b, s, strconv.Itoa(n), rows...)
 	}
 }
 
@@ -55,7 +56,7 @@ func BenchmarkWriteForecasts(b *testing.B) {
 				Series: fmt.Sprint("eia.", i/48), TargetTS: cut, IssuedAt: hour(n - h), Horizon: uint16(h), ModelID: "m1", Actual: demand(n), Mean: 1, ScoredAt: cut,
 			})
 		}
-		write(b, s, fmt.Sprint(n), rows...)
+		write(b, s, strconv.Itoa(n), rows...)
 	}
 }
 
@@ -68,7 +69,7 @@ func BenchmarkWriteBackfill(b *testing.B) {
 		for i := range rows {
 			rows[i] = record.Revision{Series: "eia.PJM", TS: hour(i % 20_000), KnownAt: hour(n), Value: demand(i), RunID: "r1"}
 		}
-		write(b, s, fmt.Sprint(n), rows...)
+		write(b, s, strconv.Itoa(n), rows...)
 	}
 	b.ReportMetric(float64(len(rows)*b.N)/b.Elapsed().Seconds(), "rows/s")
 }

@@ -63,7 +63,7 @@ func checkName(s string) error {
 func (c Config) Validate() error {
 	var errs []error
 	bad := func(field, format string, args ...any) {
-		errs = append(errs, fmt.Errorf("store: "+field+": "+format, args...))
+		errs = append(errs, fmt.Errorf("clickhouse "+field+": "+format, args...))
 	}
 	for _, addr := range c.addrs() {
 		if host, port, err := net.SplitHostPort(addr); err != nil || host == "" || port == "" {
@@ -109,7 +109,7 @@ func (c Config) options(database string) (*clickhouse.Options, error) {
 	if c.PasswordFile != "" {
 		b, err := os.ReadFile(c.PasswordFile)
 		if err != nil {
-			return nil, fmt.Errorf("store: password_file: %w", err)
+			return nil, fmt.Errorf("clickhouse password_file: %w", err)
 		}
 		password = strings.TrimSpace(string(b))
 	}

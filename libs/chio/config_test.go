@@ -56,7 +56,7 @@ func TestValidateNamesEveryField(t *testing.T) {
 	for _, field := range []string{
 		"addr", "database", "user", "password", "dial_timeout", "write_timeout", "query_timeout", "cooldown", "max_conns", "failures",
 	} {
-		if !strings.Contains(err.Error(), "store: "+field+": ") {
+		if !strings.Contains(err.Error(), "clickhouse "+field+": ") {
 			t.Errorf("error does not name %s:\n%v", field, err)
 		}
 	}

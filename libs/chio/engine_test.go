@@ -27,7 +27,7 @@ func run(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	if engine, err = clickhouse.Open(ctx, clickhouse.Config{Dir: dir, Addr: "127.0.0.1:0"}); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
@@ -45,8 +45,8 @@ func run(m *testing.M) int {
 }
 
 // config returns a config for a database of the test's own.
-func config(t testing.TB) Config {
-	t.Helper()
+func config(tb testing.TB) Config {
+	tb.Helper()
 	cfg := DefaultConfig()
 	cfg.Addr = engine.Addr()
 	cfg.Database = "db_" + strings.Map(func(r rune) rune {
@@ -54,46 +54,46 @@ func config(t testing.TB) Config {
 			return r
 		}
 		return '_'
-	}, t.Name())
+	}, tb.Name())
 	return cfg
 }
 
 // open migrates a database of the test's own and opens it.
-func open(t testing.TB) *Store {
-	t.Helper()
-	cfg := config(t)
-	if _, err := Migrate(t.Context(), cfg, Options{}); err != nil {
-		t.Fatal(err)
+func open(tb testing.TB) *Store {
+	tb.Helper()
+	cfg := config(tb)
+	if _, err := Migrate(tb.Context(), cfg, Options{}); err != nil {
+		tb.Fatal(err)
 	}
-	return connect(t, cfg)
+	return connect(tb, cfg)
 }
 
-func connect(t testing.TB, cfg Config) *Store {
-	t.Helper()
-	s, err := Open(t.Context(), cfg, nil)
+func connect(tb testing.TB, cfg Config) *Store {
+	tb.Helper()
+	s, err := Open(tb.Context(), cfg, nil)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		if err := s.Close(); err != nil {
-			t.Error(err)
+			tb.Error(err)
 		}
 	})
 	return s
 }
 
-func write(t testing.TB, s *Store, token string, rows ...stage.Row) {
-	t.Helper()
-	if err := s.Write(t.Context(), token, rows); err != nil {
-		t.Fatal(err)
+func write(tb testing.TB, s *Store, token string, rows ...stage.Row) {
+	tb.Helper()
+	if err := s.Write(tb.Context(), token, rows); err != nil {
+		tb.Fatal(err)
 	}
 }
 
-func count(t testing.TB, s *Store, table string) uint64 {
-	t.Helper()
-	n, err := s.Count(t.Context(), table)
+func count(tb testing.TB, s *Store, table string) uint64 {
+	tb.Helper()
+	n, err := s.Count(tb.Context(), table)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return n
 }

@@ -12,8 +12,17 @@ import (
 // records returns a zero row of every table.
 func records() []stage.Row {
 	return []stage.Row{
-		record.Observation{}, record.Revision{}, record.Verdict{}, record.Quarantine{}, record.IngestRun{}, record.Model{},
-		record.Backtest{}, record.Forecast{}, record.Score{}, record.Event{}, record.Alert{},
+		record.Observation{},
+		record.Revision{},
+		record.Verdict{},
+		record.Quarantine{},
+		record.IngestRun{},
+		record.Model{},
+		record.Backtest{},
+		record.Forecast{},
+		record.Score{},
+		record.Event{},
+		record.Alert{},
 	}
 }
 

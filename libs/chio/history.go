@@ -49,6 +49,11 @@ func (s *Store) History(ctx context.Context, id series.ID, q HistoryQuery) (seri
 	return s.values(ctx, out, valuesAsOf, q)
 }
 
+// Known returns the grid points from..to of a series as they were known at asOf; see History.
+func (s *Store) Known(ctx context.Context, id series.ID, from, to, asOf time.Time) (series.Series, error) {
+	return s.History(ctx, id, HistoryQuery{From: from, To: to, AsOf: asOf})
+}
+
 // Tail returns the last n grid points of a series, up to its newest observation: fewer when it is shorter, and without
 // the leading points when those have no observation. An unknown series is empty.
 func (s *Store) Tail(ctx context.Context, id series.ID, n int) (series.Series, error) {
@@ -68,17 +73,15 @@ func (s *Store) describe(ctx context.Context, id series.ID) (series.Series, time
 		SELECT ts, unit, zone, step_seconds
 		FROM observations
 		WHERE series = {series:String}
-		ORDER BY ts DESC, known_at DESC
+		ORDER BY ts DESC
 		LIMIT 1
 		SETTINGS max_threads = 1`
 	var zone string
 	err := s.each(ctx, query, params{"series": id.String()}, func(rows driver.Rows) error {
 		var step uint32
-		if err := rows.Scan(&last, &out.Unit, &zone, &step); err != nil {
-			return err
-		}
+		err := rows.Scan(&last, &out.Unit, &zone, &step)
 		out.Step = time.Duration(step) * time.Second
-		return nil
+		return err
 	})
 	if err != nil {
 		return out, last, fmt.Errorf("describe %s: %w", id, err)

@@ -141,7 +141,7 @@ func collect[T any](rows []reflect.Value, field int, get func(reflect.Value) T) 
 }
 
 func as[T any](v reflect.Value) T {
-	x, _ := v.Interface().(T)
+	x, _ := reflect.TypeAssert[T](v)
 	return x
 }
 

@@ -20,7 +20,7 @@ func (s *Store) SeriesIDs(ctx context.Context) ([]series.ID, error) {
 	err := s.each(ctx, query, nil, func(rows driver.Rows) error {
 		var name string
 		if err := rows.Scan(&name); err != nil {
-			return err
+			return fmt.Errorf("series: %w", err)
 		}
 		id, err := series.ParseID(name)
 		out = append(out, id)
@@ -82,7 +82,7 @@ func (s *Store) Query(ctx context.Context, query string) (columns []string, rows
 			}
 			rows = append(rows, row)
 		}
-		return nil
+		return r.Err()
 	})
 	if err != nil {
 		return nil, nil, fmt.Errorf("query: %w", err)
@@ -97,7 +97,7 @@ func scanAny(r driver.Rows) ([]any, error) {
 		targets[i] = reflect.New(t.ScanType()).Interface()
 	}
 	if err := r.Scan(targets...); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("scan: %w", err)
 	}
 	for i, target := range targets {
 		targets[i] = reflect.ValueOf(target).Elem().Interface()

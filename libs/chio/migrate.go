@@ -42,7 +42,7 @@ func Migrate(ctx context.Context, cfg Config, o Options) ([]Applied, error) {
 	d := ddl{cluster: o.Cluster}
 	if o.Cluster != "" {
 		if err := checkName(o.Cluster); err != nil {
-			return nil, fmt.Errorf("store: cluster: %w", err)
+			return nil, fmt.Errorf("clickhouse cluster: %w", err)
 		}
 	}
 	if err := createDatabase(ctx, cfg, d); err != nil {

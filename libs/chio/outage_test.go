@@ -38,7 +38,7 @@ func (l *link) mend() {
 	l.addr = listener.Addr().String()
 	ctx, stop := context.WithCancel(context.Background())
 	l.stop = stop
-	context.AfterFunc(ctx, func() { listener.Close() })
+	context.AfterFunc(ctx, func() { _ = listener.Close() })
 	l.done.Go(func() {
 		for {
 			c, err := listener.Accept()
@@ -59,17 +59,17 @@ func (l *link) cut() {
 func forward(ctx context.Context, client net.Conn) {
 	server, err := net.Dial("tcp", engine.Addr())
 	if err != nil {
-		client.Close()
+		_ = client.Close()
 		return
 	}
-	stop := context.AfterFunc(ctx, func() { client.Close(); server.Close() })
+	both := func() { _, _ = client.Close(), server.Close() }
+	stop := context.AfterFunc(ctx, both)
 	defer stop()
 	var g sync.WaitGroup
 	for _, pair := range [][2]net.Conn{{client, server}, {server, client}} {
 		g.Go(func() {
 			_, _ = io.Copy(pair[0], pair[1])
-			client.Close()
-			server.Close()
+			both()
 		})
 	}
 	g.Wait()

@@ -10,45 +10,40 @@ import (
 	"github.com/bellwether-forecast/bellwether/libs/series"
 )
 
-// Known returns the grid points from..to of a series as they were known at asOf; see History.
-func (s *Store) Known(ctx context.Context, id series.ID, from, to, asOf time.Time) (series.Series, error) {
-	return s.History(ctx, id, HistoryQuery{From: from, To: to, AsOf: asOf})
-}
-
-// Revisions returns every revision of the points from..to, for backtests on what was known at many origins. Of the
-// points up to asOf it leaves out the revisions that became known later, but never a point's first one: a point that
-// was backfilled counts as known from the start, as series.Revised says.
+// Revisions returns every revision of the points from..to, for backtests on what was known at many origins. It leaves
+// out the revisions that became known after asOf, but never a point's first one: a point that was backfilled counts as
+// known from the start, as series.Revised says. An unknown series is empty and has the step 0.
 func (s *Store) Revisions(ctx context.Context, id series.ID, from, to, asOf time.Time) (series.Revised, error) {
+	const query = `
+		SELECT groupArray(toUnixTimestamp64Milli(ts)), groupArray(toUnixTimestamp64Milli(known_at)), groupArray(value)
+		FROM
+		(
+			SELECT ts, known_at, value
+			FROM observation_revisions FINAL
+			WHERE series = {series:String} AND ts BETWEEN fromUnixTimestamp64Milli({from:Int64}, 'UTC') AND fromUnixTimestamp64Milli({to:Int64}, 'UTC')
+			ORDER BY ts, known_at
+		)
+		SETTINGS max_threads = 1, do_not_merge_across_partitions_select_final = 1`
 	y, _, err := s.describe(ctx, id)
 	if err != nil {
 		return series.Revised{}, err
 	}
-	out := series.Revised{ID: id, Unit: y.Unit, Zone: y.Zone, Step: y.Step}
-	err = s.each(ctx, `
-SELECT toUnixTimestamp(ts) AS t, toUnixTimestamp64Milli(known_at) AS k, value
-FROM observation_revisions FINAL
-WHERE series = {series:String} AND ts BETWEEN fromUnixTimestamp64Milli({from:Int64}) AND fromUnixTimestamp64Milli({to:Int64})
-ORDER BY ts, known_at`,
-		params{"series": id.String(), "from": millis(from), "to": millis(to)},
-		func(rows driver.Rows) error {
-			var (
-				t uint32
-				k int64
-				v float64
-			)
-			if err := rows.Scan(&t, &k, &v); err != nil {
-				return err
-			}
-			r := series.Revision{TS: time.Unix(int64(t), 0).UTC(), KnownAt: time.UnixMilli(k).UTC(), Value: v}
-			n := len(out.Revs)
-			if r.KnownAt.After(asOf) && n > 0 && out.Revs[n-1].TS.Equal(r.TS) {
-				return nil
-			}
-			out.Revs = append(out.Revs, r)
-			return nil
-		})
+	var times, known []int64
+	var values []float64
+	err = s.each(ctx, query, params{"series": id.String(), "from": millis(from), "to": to.UnixMilli()}, func(rows driver.Rows) error {
+		return rows.Scan(&times, &known, &values)
+	})
 	if err != nil {
 		return series.Revised{}, fmt.Errorf("revisions of %s: %w", id, err)
+	}
+	out := series.Revised{ID: id, Unit: y.Unit, Zone: y.Zone, Step: y.Step}
+	for i := range times {
+		first := i == 0 || times[i] != times[i-1]
+		if first || known[i] <= asOf.UnixMilli() {
+			out.Revs = append(out.Revs, series.Revision{
+				TS: time.UnixMilli(times[i]).UTC(), KnownAt: time.UnixMilli(known[i]).UTC(), Value: values[i],
+			})
+		}
 	}
 	return out, nil
 }
@@ -56,24 +51,21 @@ ORDER BY ts, known_at`,
 // ScaledErrors returns, for each target at or after since that has scores, the mean of their scaled errors, in order.
 // Scores without a scale do not count.
 func (s *Store) ScaledErrors(ctx context.Context, id series.ID, since time.Time) ([]series.Observation, error) {
+	const query = `
+		SELECT target_ts, avg(scaled_error)
+		FROM scores FINAL
+		WHERE series = {series:String} AND target_ts >= fromUnixTimestamp64Milli({since:Int64}, 'UTC') AND NOT isNaN(scaled_error)
+		GROUP BY target_ts
+		ORDER BY target_ts
+		SETTINGS do_not_merge_across_partitions_select_final = 1`
 	var out []series.Observation
-	err := s.each(ctx, `
-SELECT toUnixTimestamp(target_ts) AS t, avg(scaled_error) AS e
-FROM scores FINAL
-WHERE series = {series:String} AND target_ts >= fromUnixTimestamp64Milli({since:Int64}) AND NOT isNaN(scaled_error)
-GROUP BY target_ts ORDER BY target_ts`,
-		params{"series": id.String(), "since": millis(since)},
-		func(rows driver.Rows) error {
-			var (
-				t uint32
-				e float64
-			)
-			if err := rows.Scan(&t, &e); err != nil {
-				return err
-			}
-			out = append(out, series.Observation{TS: time.Unix(int64(t), 0).UTC(), Value: e})
-			return nil
-		})
+	err := s.each(ctx, query, params{"series": id.String(), "since": millis(since)}, func(rows driver.Rows) error {
+		var o series.Observation
+		err := rows.Scan(&o.TS, &o.Value)
+		o.TS = o.TS.UTC()
+		out = append(out, o)
+		return err
+	})
 	if err != nil {
 		return nil, fmt.Errorf("scaled errors of %s: %w", id, err)
 	}

@@ -81,7 +81,7 @@ func (s *Store) guard(f func() error) error {
 // params are the values of the {name:Type} placeholders of a query.
 type params map[string]any
 
-// query calls read with the result of a query, before its first row.
+// query calls read with the result of a query, before its first row. read looks at Err after the last one.
 func (s *Store) query(ctx context.Context, query string, p params, read func(driver.Rows) error) error {
 	args := make([]any, 0, len(p))
 	for name, value := range p {
@@ -92,10 +92,10 @@ func (s *Store) query(ctx context.Context, query string, p params, read func(dri
 		defer cancel()
 		rows, err := s.conn.Query(ctx, query, args...)
 		if err != nil {
-			return err
+			return fmt.Errorf("send: %w", err)
 		}
 		defer rows.Close()
-		return errors.Join(read(rows), rows.Err())
+		return read(rows)
 	})
 }
 
@@ -104,10 +104,10 @@ func (s *Store) each(ctx context.Context, query string, p params, scan func(driv
 	return s.query(ctx, query, p, func(rows driver.Rows) error {
 		for rows.Next() {
 			if err := scan(rows); err != nil {
-				return err
+				return fmt.Errorf("scan: %w", err)
 			}
 		}
-		return nil
+		return rows.Err()
 	})
 }
 
@@ -116,11 +116,9 @@ func selectAll[T any](ctx context.Context, s *Store, query string, p params) ([]
 	var out []T
 	err := s.each(ctx, query, p, func(rows driver.Rows) error {
 		var row T
-		if err := rows.ScanStruct(&row); err != nil {
-			return err
-		}
+		err := rows.ScanStruct(&row)
 		out = append(out, row)
-		return nil
+		return err
 	})
 	return out, err
 }

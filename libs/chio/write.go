@@ -104,11 +104,14 @@ func (s *Store) insert(ctx context.Context, in insert) error {
 		}))
 	batch, err := s.conn.PrepareBatch(ctx, in.layout.insert)
 	if err != nil {
-		return err
+		return fmt.Errorf("prepare: %w", err)
 	}
 	defer func() { _ = batch.Close() }() // gives the connection back; after Send it does nothing
 	if err := in.layout.appendTo(batch, in.rows); err != nil {
 		return err
 	}
-	return batch.Send()
+	if err := batch.Send(); err != nil {
+		return fmt.Errorf("send: %w", err)
+	}
+	return nil
 }

@@ -118,7 +118,7 @@ func TestRoundTrip(t *testing.T) {
 	s := open(t)
 	verdict := record.Verdict{
 		Series: "csv.a \t\n'\"\\ü", TS: hour(0), KnownAt: hour(0).Add(123 * time.Millisecond), Value: math.NaN(), Outcome: "quarantine",
-		Checks: []string{"range", ""}, Observed: []float64{math.NaN(), math.Inf(1)}, Expected: []float64{-0.0, 1e-300},
+		Checks: []string{"range", ""}, Observed: []float64{math.NaN(), math.Inf(1)}, Expected: []float64{math.Copysign(0, -1), 1e-300},
 		Threshold: []float64{}, Details: []string{"größer als 5 %", ""}, MessageID: "m",
 	}
 	run := record.IngestRun{RunID: "r", Source: "eia", Series: math.MaxUint32, Fetched: math.MaxUint64, Status: "failed", Error: strings.Repeat("x", 100_000)}

@@ -39,7 +39,7 @@ func TestErrorEWMADelay(t *testing.T) {
 	for name, tc := range map[string]struct{ a, b float64 }{
 		"double":    {1, 2 * drift.DefaultRaise},
 		"capped":    {1, 1e6},
-		"from calm": {0.5, 4},
+		"from calm": {0.5, 7},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var d drift.ErrorEWMA
@@ -57,7 +57,7 @@ func TestErrorEWMADelay(t *testing.T) {
 }
 
 func TestErrorEWMAHysteresis(t *testing.T) {
-	d := drift.ErrorEWMA{HalfLife: 1, Raise: 3, Clear: 1.5, Minimum: 1}
+	d := drift.ErrorEWMA{HalfLife: 1, Raise: 3, Clear: 1.5, Cap: 8, Minimum: 1}
 	between := 2.0
 	for i, step := range []struct {
 		v    float64
@@ -105,7 +105,7 @@ func TestErrorEWMASpike(t *testing.T) {
 
 // TestErrorEWMAContinues: a detector that was stored and read back goes on as if nothing had happened.
 func TestErrorEWMAContinues(t *testing.T) {
-	a := drift.ErrorEWMA{HalfLife: 12, Raise: 2}
+	a := drift.ErrorEWMA{HalfLife: 12, Raise: 2, Clear: 1}
 	feed(&a, drift.Cleared, 37, 1.3)
 	b, err := json.Marshal(a)
 	if err != nil {

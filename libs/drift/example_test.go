@@ -11,7 +11,7 @@ func ExampleErrorEWMA() {
 	for hour := range 200 {
 		scaled := 1.0 // as in the backtest
 		if hour >= 100 && hour < 130 {
-			scaled = 6 // demand has doubled, and the model does not know
+			scaled = 12 // demand has doubled, and the model does not know
 		}
 		switch d.Step(scaled) {
 		case drift.Raised:
@@ -21,6 +21,6 @@ func ExampleErrorEWMA() {
 		}
 	}
 	// Output:
-	// hour 111: raised at 2.52
-	// hour 190: cleared at 1.50
+	// hour 107: raised at 5.08
+	// hour 156: cleared at 2.90
 }

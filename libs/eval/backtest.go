@@ -20,7 +20,7 @@ type Plan struct {
 	Stride     int // steps between origins; 0 means 25, so that on an hourly grid they pass through the hours of the day
 	Horizon    int // steps forecast at each; 0 means 48
 	MinTrain   int // grid points before the first origin; 0 means 672, four weeks of hours
-	RefitEvery int // origins served by one fit; 0 means 1. The fit is always from data up to an origin before or at the one served
+	RefitEvery int // origins served by one fit, the one made at the first of them; 0 means 1
 }
 
 // withDefaults returns p with its zeros replaced.
@@ -85,55 +85,63 @@ func Backtest(ctx context.Context, truth series.Series, fitter model.Fitter, p P
 		return Result{}, fmt.Errorf("backtest %s: %w", fitter.Kind(), err)
 	}
 	r := Result{Kind: fitter.Kind(), Params: fitter.Params(), Horizon: p.Horizon, Season: season(truth.Step)}
-	var served model.Forecaster
+	c := candidate{fitter: fitter, history: history}
 	for i, at := range origins {
 		if err := ctx.Err(); err != nil {
 			return Result{}, fmt.Errorf("backtest %s: %w", fitter.Kind(), err)
 		}
 		if i%p.RefitEvery == 0 {
-			served = nil
+			c.served = nil
 		}
 		o := Origin{At: at, Actual: actuals(truth, at, p.Horizon)}
-		o.Mean, served, o.Err = forecastAt(fitter, served, history, at, p.Horizon)
-		if o.Err == nil {
-			y, _ := history(at)
-			o.Scale = SeasonalMAE(y.Values, r.Season)
-		}
+		o.Mean, o.Scale, o.Err = c.forecast(at, p.Horizon, r.Season)
 		r.Origins = append(r.Origins, o)
 	}
 	return r, nil
 }
 
-// forecastAt forecasts from what was known at an origin. It fits first when f is nil, and returns the model it used.
-func forecastAt(fitter model.Fitter, f model.Forecaster, history History, at time.Time, h int) (mean []float64, used model.Forecaster, err error) {
+// candidate is a model under evaluation.
+type candidate struct {
+	fitter  model.Fitter
+	history History
+	served  model.Forecaster // of the last fit; nil means fit again
+}
+
+// forecast returns the forecast from what was known at an origin, and the scale of its MASE. Whatever the candidate
+// does comes back as an error.
+func (c *candidate) forecast(at time.Time, h, season int) (mean []float64, scale float64, err error) {
 	defer func() {
 		if v := recover(); v != nil {
-			mean, used, err = nil, nil, fmt.Errorf("%s: panic: %v", fitter.Kind(), v)
+			c.served = nil
+			mean, err = nil, fmt.Errorf("%s: panic: %v", c.fitter.Kind(), v)
 		}
 	}()
-	y, err := history(at)
+	y, err := c.history(at)
 	if err != nil {
-		return nil, f, fmt.Errorf("history at %s: %w", at.Format(time.RFC3339), err)
+		return nil, math.NaN(), fmt.Errorf("history at %s: %w", at.Format(time.RFC3339), err)
+	}
+	if y.Len() == 0 {
+		return nil, math.NaN(), fmt.Errorf("nothing known at %s: %w", at.Format(time.RFC3339), model.ErrTooShort)
 	}
 	// A history that ends before the origin is what the forecaster would meet then: it forecasts further ahead.
 	last, _ := y.Index(at)
 	behind := last - (y.Len() - 1)
 	if behind < 0 {
-		return nil, f, fmt.Errorf("history ends %s, after the origin %s: %w", y.End().Format(time.RFC3339), at.Format(time.RFC3339), ErrPlan)
+		return nil, math.NaN(), fmt.Errorf("history ends %s, after the origin %s: %w", y.End().Format(time.RFC3339), at.Format(time.RFC3339), ErrPlan)
 	}
-	if f == nil {
-		if f, err = fitter.Fit(y); err != nil {
-			return nil, nil, err
+	if c.served == nil {
+		if c.served, err = c.fitter.Fit(y); err != nil {
+			return nil, math.NaN(), err
 		}
 	}
-	mean, err = f.Forecast(y.Tail(f.History()), h+behind)
+	mean, err = c.served.Forecast(y.Tail(c.served.History()), h+behind)
 	if err != nil {
-		return nil, f, err
+		return nil, math.NaN(), err
 	}
 	if len(mean) != h+behind {
-		return nil, f, fmt.Errorf("%s: %d values for %d steps", f.Kind(), len(mean), h+behind)
+		return nil, math.NaN(), fmt.Errorf("%s: %d values for %d steps", c.fitter.Kind(), len(mean), h+behind)
 	}
-	return mean[behind:], f, nil
+	return mean[behind:], SeasonalMAE(y.Values, season), nil
 }
 
 // actuals returns the h values of truth after an origin, NaN where there is none.

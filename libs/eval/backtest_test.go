@@ -129,6 +129,20 @@ func TestBacktestLateHistory(t *testing.T) {
 	}
 }
 
+func TestBacktestNothingKnown(t *testing.T) {
+	y := ramp(100)
+	nothing := func(time.Time) (series.Series, error) { return series.Series{Step: time.Hour}, nil }
+	r, err := eval.Backtest(t.Context(), y, last{}, eval.Plan{Origins: 2, Horizon: 5, MinTrain: 50}, nothing)
+	if err != nil || !errors.Is(r.Err(), model.ErrTooShort) || r.Failed() != 2 {
+		t.Errorf("%v; origins: %v, want ErrTooShort at both", err, r.Err())
+	}
+	future := func(time.Time) (series.Series, error) { return y, nil }
+	r, err = eval.Backtest(t.Context(), y, last{}, eval.Plan{Origins: 1, Horizon: 5, MinTrain: 50}, future)
+	if err != nil || !errors.Is(r.Err(), eval.ErrPlan) {
+		t.Errorf("%v; origins: %v, want ErrPlan for a history that knows the future", err, r.Err())
+	}
+}
+
 func TestBacktestRefit(t *testing.T) {
 	fits := 0
 	plan := eval.Plan{Origins: 7, Stride: 1, Horizon: 5, MinTrain: 50, RefitEvery: 3}

@@ -55,6 +55,9 @@ func (b *Bus) publishAsync(m stage.Message) (jetstream.PubAckFuture, error) {
 	if m.ID == "" {
 		return nil, fmt.Errorf("message without id: %w", stage.ErrPermanent)
 	}
+	if b.nc.IsClosed() {
+		return nil, nats.ErrConnectionClosed
+	}
 	if limit := b.nc.MaxPayload(); int64(len(m.Data)) > limit {
 		return nil, fmt.Errorf("message %s has %d bytes, the bus takes %d: %w: %w", m.ID, len(m.Data), limit, nats.ErrMaxPayload, stage.ErrPermanent)
 	}

@@ -5,7 +5,11 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os"
+	"os/signal"
+	"syscall"
 
+	"github.com/alecthomas/kong"
 	"go.uber.org/zap"
 
 	"github.com/bellwether-forecast/bellwether/libs/chio"
@@ -31,6 +35,31 @@ type Commands struct {
 	Refresh   Refresh   `cmd:"" help:"Ask the ingestor to fetch now."`
 	Provision Provision `cmd:"" help:"Create or update the streams and buckets of a NATS server."`
 	Migrate   Migrate   `cmd:"" help:"Create or update the tables of a ClickHouse server."`
+}
+
+// Main runs the command until it is done or SIGTERM or SIGINT comes, and returns the exit code.
+func Main(args []string, stdout, stderr io.Writer) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	return cli.Exit("bellwether", run(ctx, args, Output{Out: stdout, Err: stderr}), stderr)
+}
+
+func run(ctx context.Context, args []string, out Output) error {
+	var c Commands
+	p, err := kong.New(&c, append(
+		cli.Options("bellwether", "Bellwether keeps forecasts of thousands of hourly series running, and says so early when something goes wrong."),
+		kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(out), kong.Writers(out.Out, out.Err))...)
+	if err != nil {
+		return err
+	}
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
+	k, err := p.Parse(args)
+	if err != nil {
+		return err
+	}
+	return k.Run()
 }
 
 // Connection says where the bus and the store are.

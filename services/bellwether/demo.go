@@ -121,11 +121,9 @@ func (d *demo) startSource(ctx context.Context, a *app.App) (string, error) {
 	}
 	run, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	a.OnStop("api server", func(context.Context) error { cancel(); return nil })
-	args := []string{"--areas="}
+	var args []string
 	if d.Data != "" {
 		args = []string{"--data=" + d.Data}
-	} else {
-		args = nil
 	}
 	if d.api, err = startAPI(run, path, args...); err != nil {
 		return "", err

@@ -27,15 +27,15 @@ type Train struct {
 
 // Run implements the command.
 func (t *Train) Run(ctx context.Context, out Output) error {
+	ids, err := t.ids(ctx)
+	if err != nil {
+		return err
+	}
 	bus, err := t.bus(ctx)
 	if err != nil {
 		return err
 	}
 	defer bus.Close()
-	ids, err := t.ids(ctx)
-	if err != nil {
-		return err
-	}
 	now := time.Now().UTC()
 	asOf := t.AsOf
 	if asOf.IsZero() {

@@ -54,7 +54,7 @@ func (r *Runner) backfillWindow(
 		return news{}, c, err
 	}
 	run.fetched(fetched)
-	rows := fetched.Keys[id.Key]
+	rows := c.prefer(fetched.Keys[id.Key])
 	if c.Last.IsZero() && len(rows.Obs) == 0 && len(rows.Malformed) == 0 {
 		// Nothing yet: a series that begins later, or a name that nobody knows.
 		if err := r.checkKnown(ctx, run, id.Key); err != nil {

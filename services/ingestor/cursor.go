@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/bellwether-forecast/bellwether/libs/series"
@@ -24,7 +25,7 @@ type cursor struct {
 	// gets the id it had, and a value that returns after a revision gets a new one.
 	Seq    uint64   `json:"seq"`
 	Recent []point  `json:"recent,omitempty"` // what was last seen of the periods that are asked for again
-	Bad    []string `json:"bad,omitempty"`    // digests of malformed rows in the last answer
+	Bad    []string `json:"bad,omitempty"`    // digests of malformed rows and twins in the last answer
 }
 
 const cursorVersion = 1
@@ -83,31 +84,62 @@ type news struct {
 
 func (n *news) empty() bool { return len(n.obs) == 0 && len(n.malformed) == 0 }
 
-// compare returns what rows say that c has not seen.
-func (c *cursor) compare(rows Rows) news {
+// prefer returns rows with what c has seen as the observation wherever the source contradicts itself, so that the order
+// of its answer does not look like a revision.
+func (c *cursor) prefer(rows Rows) Rows {
+	if len(rows.Twins) == 0 {
+		return rows
+	}
+	seen := c.seen()
+	rows.Obs, rows.Twins = slices.Clone(rows.Obs), slices.Clone(rows.Twins)
+	for i, twin := range rows.Twins {
+		old, ok := seen[twin.TS.Unix()]
+		if !ok || !source.Same(old.Value, twin.Value) {
+			continue
+		}
+		j := slices.IndexFunc(rows.Obs, func(o series.Observation) bool { return o.TS.Equal(twin.TS) })
+		rows.Obs[j], rows.Twins[i] = twin, rows.Obs[j]
+	}
+	return rows
+}
+
+func (c *cursor) seen() map[int64]series.Observation {
 	seen := make(map[int64]series.Observation, len(c.Recent))
 	for _, p := range c.Recent {
 		seen[p.T] = p.observation()
 	}
+	return seen
+}
+
+// compare returns what rows say that c has not seen. A new twin comes together with the observation it contradicts.
+func (c *cursor) compare(rows Rows) news {
+	seen := c.seen()
+	known := make(map[string]bool, len(c.Bad))
+	for _, d := range c.Bad {
+		known[d] = true
+	}
+	twins := map[int64][]series.Observation{}
+	contradicted := map[int64]bool{}
+	for _, o := range rows.Twins {
+		twins[o.TS.Unix()] = append(twins[o.TS.Unix()], o)
+		contradicted[o.TS.Unix()] = contradicted[o.TS.Unix()] || !known[twinDigest(o)]
+	}
 	var n news
 	for _, o := range rows.Obs {
-		old, ok := seen[o.TS.Unix()]
-		switch {
+		t := o.TS.Unix()
+		old, ok := seen[t]
+		switch same := ok && source.Same(old.Value, o.Value); {
+		case same && !contradicted[t]:
+			continue
 		case !ok:
 			n.fresh++
-		case source.Same(old.Value, o.Value):
-			continue
-		default:
+		case !same:
 			n.revised++
 		}
 		if math.IsNaN(o.Value) {
 			n.missing++
 		}
-		n.obs = append(n.obs, o)
-	}
-	known := make(map[string]bool, len(c.Bad))
-	for _, d := range c.Bad {
-		known[d] = true
+		n.obs = append(append(n.obs, o), twins[t]...)
 	}
 	for _, m := range rows.Malformed {
 		if !known[digest(m)] {
@@ -145,6 +177,9 @@ func (c cursor) absorb(rows Rows, asOf time.Time, repull time.Duration) cursor {
 	c.Bad = nil
 	for _, m := range rows.Malformed {
 		c.Bad = append(c.Bad, digest(m))
+	}
+	for _, o := range rows.Twins {
+		c.Bad = append(c.Bad, twinDigest(o))
 	}
 	return c
 }

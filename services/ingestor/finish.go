@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"go.uber.org/zap"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/bellwether-forecast/bellwether/libs/event"
 	"github.com/bellwether-forecast/bellwether/libs/record"
@@ -91,20 +92,29 @@ func (r *Runner) report(ctx context.Context, run *run, cursors map[string]cursor
 			errs = append(errs, r.deps.Reporter.Clear(ctx, e))
 		}
 	}
-	for _, key := range r.cfg.Areas {
-		c, ok := cursors[key]
-		if !ok || c.Observed.IsZero() {
-			continue
-		}
-		// Just before the next hour is published the newest one is a whole step older than just after.
-		errs = append(errs, r.deps.Reporter.Lag(ctx, event.Lag{
-			Series: r.id(key), DataAge: c.age(run.asOf), ExpectedAge: r.cfg.Lag + step + r.cfg.Poll,
-		}))
-	}
+	errs = append(errs, r.reportLag(ctx, run, cursors))
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("report: %w", err)
 	}
 	return nil
+}
+
+// reportLag tells the age of the newest value of every series that ever had one.
+func (r *Runner) reportLag(ctx context.Context, run *run, cursors map[string]cursor) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(inFlight)
+	for key, c := range cursors {
+		if c.Observed.IsZero() {
+			continue
+		}
+		group.Go(func() error {
+			// Just before the next hour is published the newest one is a whole step older than just after.
+			return r.deps.Reporter.Lag(ctx, event.Lag{
+				Series: r.id(key), DataAge: c.age(run.asOf), ExpectedAge: r.cfg.Lag + step + r.cfg.Poll,
+			})
+		})
+	}
+	return group.Wait()
 }
 
 func (r *run) schemaMessage() string {

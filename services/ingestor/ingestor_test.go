@@ -51,6 +51,7 @@ func (s *table) Fetch(_ context.Context, w Window) (Fetched, error) {
 				out.Obs = append(out.Obs, o)
 			}
 		}
+		out.Twins = s.rows[key].Twins
 		out.Malformed, out.Schema = s.rows[key].Malformed, s.rows[key].Schema
 		f.Keys[key] = out
 		f.Count += len(out.Obs) + len(out.Malformed)
@@ -143,6 +144,8 @@ func (p *pipe) Clear(_ context.Context, e event.Error) error {
 }
 
 func (p *pipe) Lag(_ context.Context, l event.Lag) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	p.lags = append(p.lags, l)
 	return nil
 }
@@ -395,6 +398,59 @@ func TestMalformedRowsAreSaidOnce(t *testing.T) {
 	refresh(t, r, 5)
 	if len(p.raised) != 0 {
 		t.Errorf("still raised: %v", p.raised)
+	}
+}
+
+// A source that contradicts itself says so once: both values in one batch, for the validator to judge. Which of them
+// comes first in a later answer is no revision; that one of them is gone is one, if it was the first.
+func TestTwins(t *testing.T) {
+	src := &table{}
+	src.set("PJM", 0, 1, 2)
+	r, p := newRunner(t, testConfig("PJM"), src)
+	refresh(t, r, 2)
+	for _, tc := range []struct {
+		obs, twins []float64 // of hour 1
+		want       []string
+	}{
+		{[]float64{2}, []float64{9}, []string{"1=2", "1=9"}},
+		{[]float64{2}, []float64{9}, nil},
+		{[]float64{9}, []float64{2}, nil},
+		{[]float64{9}, []float64{2, 5}, []string{"1=2", "1=9", "1=5"}},
+		{[]float64{9}, nil, []string{"1=9"}},
+	} {
+		p.take()
+		src.set("PJM", 1, tc.obs...)
+		rows := src.rows["PJM"]
+		rows.Twins = nil
+		for _, v := range tc.twins {
+			rows.Twins = append(rows.Twins, series.Observation{TS: at(1), Value: v})
+		}
+		src.rows["PJM"] = rows
+		refresh(t, r, 3)
+		if diff := cmp.Diff(tc.want, p.take()["PJM"]); diff != "" {
+			t.Errorf("%v and twins %v (-want +got):\n%s", tc.obs, tc.twins, diff)
+		}
+	}
+}
+
+// Contradictions stay in one message even where it is full.
+func TestTwinsAreNotCutApart(t *testing.T) {
+	var n news
+	for i := range maxObs {
+		n.obs = append(n.obs, series.Observation{TS: at(i), Value: 1})
+	}
+	n.obs = append(n.obs, series.Observation{TS: at(maxObs - 1), Value: 2}, series.Observation{TS: at(maxObs), Value: 1})
+	msgs := messages(series.Batch{Series: series.ID{Source: "eia", Key: "PJM"}}, n, 0, true)
+	var sizes []int
+	for _, m := range msgs {
+		b, err := wire.DecodeBatch(m.Data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sizes = append(sizes, len(b.Obs))
+	}
+	if !slices.Equal(sizes, []int{maxObs + 1, 1}) {
+		t.Errorf("batches of %v observations", sizes)
 	}
 }
 

@@ -16,7 +16,7 @@ import (
 const (
 	step = time.Hour
 
-	maxObs       = 500  // observations in one message
+	maxObs       = 500  // observations in one message, twins of the last not counted
 	maxMalformed = 100  // malformed rows in one message
 	maxPayload   = 2048 // bytes kept of a malformed row
 )
@@ -26,7 +26,7 @@ func messages(template series.Batch, n news, seq uint64, final bool) []stage.Mes
 	var out []stage.Message
 	for len(n.obs) > 0 || len(n.malformed) > 0 {
 		b := template
-		b.Obs, n.obs = cut(n.obs, maxObs)
+		b.Obs, n.obs = cutObs(n.obs)
 		var malformed []series.Malformed
 		malformed, n.malformed = cut(n.malformed, maxMalformed)
 		b.Final = final && len(n.obs) == 0 && len(n.malformed) == 0
@@ -37,6 +37,15 @@ func messages(template series.Batch, n news, seq uint64, final bool) []stage.Mes
 		out = append(out, stage.Message{Subject: wire.Raw(b.Series), ID: messageID(b, seq), Data: wire.EncodeBatch(b)})
 	}
 	return out
+}
+
+// cutObs returns the first maxObs observations, and the twins of the last of them: contradictions stay together.
+func cutObs(obs []series.Observation) (head, tail []series.Observation) {
+	n := min(maxObs, len(obs))
+	for 0 < n && n < len(obs) && obs[n].TS.Equal(obs[n-1].TS) {
+		n++
+	}
+	return obs[:n:n], obs[n:]
 }
 
 func cut[T any](s []T, n int) (head, tail []T) {
@@ -77,4 +86,8 @@ func messageID(b series.Batch, seq uint64) string {
 func digest(m series.Malformed) string {
 	sum := sha256.Sum256([]byte(m.Period + "\x00" + m.Payload + "\x00" + m.Reason))
 	return hex.EncodeToString(sum[:8])
+}
+
+func twinDigest(o series.Observation) string {
+	return fmt.Sprintf("%d=%g", o.TS.Unix(), o.Value)
 }

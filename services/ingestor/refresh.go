@@ -3,6 +3,7 @@ package ingestor
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"time"
 
@@ -14,7 +15,10 @@ import (
 	"github.com/bellwether-forecast/bellwether/libs/stage"
 )
 
-const keysPerRequest = 40 // keeps URLs and answers moderate
+const (
+	keysPerRequest = 40 // keeps URLs and answers moderate
+	inFlight       = 8  // cursors and reports on their way to the bus at once
+)
 
 // Refresh brings every series up to asOf: it goes on with unfinished backfills and asks for news of all others. It
 // writes one line of the refresh log and reports lag and errors.
@@ -124,7 +128,8 @@ func (r *Runner) news(ctx context.Context, run *run, cursors map[string]cursor, 
 	var msgs []stage.Message
 	next := map[string]cursor{}
 	for _, key := range w.Keys {
-		id, c, rows := r.id(key), cursors[key], fetched.Keys[key]
+		id, c := r.id(key), cursors[key]
+		rows := c.prefer(fetched.Keys[key])
 		n := c.compare(rows)
 		absorbed := c.absorb(rows, run.asOf, r.cfg.Repull)
 		if !n.empty() {
@@ -139,17 +144,17 @@ func (r *Runner) news(ctx context.Context, run *run, cursors map[string]cursor, 
 	if err := r.publish(ctx, msgs); err != nil {
 		return err
 	}
-	for _, key := range w.Keys {
-		c, changed := next[key]
-		if !changed {
-			continue
-		}
-		if err := r.saveCursor(ctx, r.id(key), c); err != nil {
-			return err
-		}
-		cursors[key] = c
+	maps.Copy(cursors, next)
+	return r.saveCursors(ctx, next)
+}
+
+func (r *Runner) saveCursors(ctx context.Context, changed map[string]cursor) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(inFlight)
+	for key, c := range changed {
+		group.Go(func() error { return r.saveCursor(ctx, r.id(key), c) })
 	}
-	return nil
+	return group.Wait()
 }
 
 func (r *Runner) publish(ctx context.Context, msgs []stage.Message) error {

@@ -17,12 +17,12 @@ func crashScript() [][]happening {
 		[][]happening{
 			raise(12, "upstream_unavailable", event.Warning), clearError(20, "upstream_unavailable"),
 			raise(30, "upstream_unavailable", event.Warning), clearError(40, "upstream_unavailable"),
-			raise(200, "upstream_unavailable", event.Critical),
+			raise(160, "upstream_unavailable", event.Critical),
 			drift(15, event.Raised, 0), drift(50, event.Raised, 2), drift(60, event.Cleared, 5), drift(150, event.Raised, 48),
 			dataAge(16, "PJM", 9), dataAge(50, "PJM", 1),
-			beats("validator", "a", 0, 120), beats("validator", "b", 300, 500),
+			beats("validator", "a", 40, 60), beats("validator", "b", 210, 230),
 		},
-		steady(lag, 10, 100, 5, 7, 5, 1), steady(lag, 105, 400, 5, 9, 0, 0),
+		steady(lag, 10, 100, 5, 7, 5, 1), steady(lag, 105, 120, 15, 9, 0, 0),
 	)
 }
 
@@ -41,7 +41,7 @@ func (w *world) story() map[string][]string {
 func TestCrashAtEveryStep(t *testing.T) {
 	cfg := only("validator")
 	straight := newWorld(t, cfg)
-	straight.play(500, crashScript()...)
+	straight.play(224, crashScript()...)
 	straight.checkHistory()
 	if len(straight.alerts()) < 10 || len(straight.jobs()) != 2 {
 		t.Fatalf("the script tells %v and asks for %v; it tests too little", straight.told(), straight.jobs())
@@ -52,7 +52,7 @@ func TestCrashAtEveryStep(t *testing.T) {
 			name := fmt.Sprintf("step %d, after %t", step, after)
 			w := newWorld(t, cfg)
 			w.crashAt, w.after = step, after
-			w.play(500, crashScript()...)
+			w.play(224, crashScript()...)
 			w.checkHistory()
 			if diff := cmp.Diff(straight.story(), w.story()); diff != "" {
 				t.Fatalf("%s: story mismatch (-without +with):\n%s", name, diff)
@@ -76,12 +76,12 @@ func TestCrashAgainAndAgain(t *testing.T) {
 	// Without silence: every start gives the services their grace, and here there are too many starts for it to end.
 	cfg := quietConfig()
 	straight := newWorld(t, cfg)
-	straight.play(500, crashScript()...)
+	straight.play(224, crashScript()...)
 	// Fewer steps than one delivery or flush takes would never get anywhere.
 	for every := 9; every < 60; every++ {
 		w := newWorld(t, cfg)
 		w.crashEvery = every
-		w.play(500, crashScript()...)
+		w.play(224, crashScript()...)
 		w.checkHistory()
 		if diff := cmp.Diff(straight.story(), w.story()); diff != "" {
 			t.Fatalf("dying at every %dth step: story mismatch (-without +with):\n%s", every, diff)
@@ -100,10 +100,12 @@ func TestNothingIsKeptOnceAllIsSaid(t *testing.T) {
 func TestUnreadableStateIsReported(t *testing.T) {
 	w := newWorld(t, quietConfig())
 	w.bucket["alert.0123456789abcdef"] = []byte("{")
+	w.bucket["alert.1111111111111111"] = []byte(`{"open": {}}`)
 	w.bucket["foreign"] = []byte("1")
 	w.play(100, raise(5, "upstream_unavailable", event.Warning))
 	want := []string{
 		"0 warning alert_state_unreadable{key=alert.0123456789abcdef} firing",
+		"0 warning alert_state_unreadable{key=alert.1111111111111111} firing",
 		"0 warning alert_state_unreadable{key=foreign} firing",
 		"5 warning upstream_unavailable{service=ingestor, subject=eia} firing",
 	}

@@ -37,11 +37,13 @@ func TestScenarios(t *testing.T) {
 	}{
 		"silent: healthy": {only("validator"), 300, [][]happening{beats("validator", "a", 0, 300)}, nil},
 		"silent: dies": {
-			only("validator"), 100, [][]happening{beats("validator", "a", 0, 50)},
+			only("validator"), 100,
+			[][]happening{beats("validator", "a", 0, 50)},
 			[]string{"66 " + silent + "firing"},
 		},
 		"silent: dies and comes back": {
-			only("validator"), 100, [][]happening{beats("validator", "a", 0, 50), beats("validator", "b", 80, 100)},
+			only("validator"), 100,
+			[][]happening{beats("validator", "a", 0, 50), beats("validator", "b", 80, 100)},
 			[]string{"66 " + silent + "firing", "80 " + silent + "resolved"},
 		},
 		"silent: restarts in time":     {only("validator"), 100, [][]happening{beats("validator", "a", 0, 50), beats("validator", "b", 65, 100)}, nil},
@@ -59,18 +61,21 @@ func TestScenarios(t *testing.T) {
 			[]string{"38 " + silent + "firing"},
 		},
 		"silent: announces a longer interval": {
-			only("validator"), 200, [][]happening{say(0, beat("validator", "running", time.Minute))},
+			only("validator"), 200,
+			[][]happening{say(0, beat("validator", "running", time.Minute))},
 			[]string{"181 " + silent + "firing"},
 		},
 		"silent: cannot talk itself out": {
-			only("validator"), 1900, [][]happening{say(0, beat("validator", "running", 1000*time.Hour))},
+			only("validator"), 1900,
+			[][]happening{say(0, beat("validator", "running", 1000*time.Hour))},
 			[]string{"1801 " + silent + "firing"},
 		},
 		"silent: monitor restarts": {
 			only("validator"), 100, [][]happening{beats("validator", "a", 0, 100), do(40, bouncing), do(41, bouncing)}, nil,
 		},
 		"silent: monitor restarts while it fires": {
-			only("validator"), 300, [][]happening{beats("validator", "a", 0, 50), do(100, bouncing), beats("validator", "b", 280, 300)},
+			only("validator"), 300,
+			[][]happening{beats("validator", "a", 0, 50), do(100, bouncing), beats("validator", "b", 280, 300)},
 			[]string{"66 " + silent + "firing", "280 " + silent + "resolved"},
 		},
 		"silent: everything expected is named": {
@@ -88,7 +93,8 @@ func TestScenarios(t *testing.T) {
 			[][]happening{
 				beats("validator", "a", 0, 50), do(51, func(w *world) { w.busDown = true }),
 				do(120, func(w *world) { w.busDown = false }), beats("validator", "a", 125, 200),
-			}, nil,
+			},
+			nil,
 		},
 		"silent: the bus was down and it died": {
 			only("validator"), 200,
@@ -103,7 +109,8 @@ func TestScenarios(t *testing.T) {
 			[][]happening{
 				beats("validator", "a", 0, 50), do(51, func(w *world) { w.clock = w.clock.Add(time.Hour) }),
 				beats("validator", "a", 55, 200),
-			}, nil,
+			},
+			nil,
 		},
 
 		"stalled: no work": {quietConfig(), 100, steady(lag, 0, 100, 10, 7, 0, 0), nil},
@@ -135,7 +142,8 @@ func TestScenarios(t *testing.T) {
 		"stalled: paused with work":           {quietConfig(), 20, [][]happening{paused(5, true, 4), paused(15, true, 4)}, []string{"5 " + stalled + "firing"}},
 		"stalled: paused without work":        {quietConfig(), 90, [][]happening{paused(5, true, 0), paused(85, true, 0)}, nil},
 		"stalled: unpaused": {
-			quietConfig(), 90, [][]happening{paused(5, true, 4), paused(20, false, 0)},
+			quietConfig(), 90,
+			[][]happening{paused(5, true, 4), paused(20, false, 0)},
 			[]string{"5 " + stalled + "firing", "50 " + stalled + "resolved"},
 		},
 		"stalled: reports end": {
@@ -147,7 +155,8 @@ func TestScenarios(t *testing.T) {
 			[]string{"30 " + stalled + "firing", "110 " + stalled + "resolved"},
 		},
 		"growing: never falls": {
-			growth, 100, [][]happening{lag(0, 1, 10, 0), lag(10, 2, 20, 0), lag(20, 3, 30, 0), lag(30, 4, 40, 0), lag(40, 5, 50, 0), lag(50, 6, 60, 0), lag(60, 7, 70, 0)},
+			growth, 100,
+			[][]happening{lag(0, 1, 10, 0), lag(10, 2, 20, 0), lag(20, 3, 30, 0), lag(30, 4, 40, 0), lag(40, 5, 50, 0), lag(50, 6, 60, 0), lag(60, 7, 70, 0)},
 			[]string{"60 " + growing + "firing"},
 		},
 		"growing: a sawtooth is healthy": {
@@ -159,7 +168,8 @@ func TestScenarios(t *testing.T) {
 
 		"stale: fresh": {quietConfig(), 100, [][]happening{dataAge(0, "PJM", 2), dataAge(50, "PJM", 4)}, nil},
 		"stale: one series": {
-			quietConfig(), 200, [][]happening{dataAge(0, "PJM", 5), dataAge(100, "PJM", 1)},
+			quietConfig(), 200,
+			[][]happening{dataAge(0, "PJM", 5), dataAge(100, "PJM", 1)},
 			[]string{"60 " + pjm + "firing", "130 " + pjm + "resolved"},
 		},
 		"stale: for a moment only": {quietConfig(), 200, [][]happening{dataAge(0, "PJM", 5), dataAge(30, "PJM", 1)}, nil},
@@ -186,7 +196,8 @@ func TestScenarios(t *testing.T) {
 		"stale: no normal age": {quietConfig(), 200, [][]happening{say(0, event.Event{Service: "ingestor", Lag: &event.Lag{Series: pjmID(), DataAge: 1e6 * time.Second}})}, nil},
 
 		"error: raised and cleared": {
-			quietConfig(), 100, [][]happening{raise(5, "upstream_unavailable", event.Warning), clearError(20, "upstream_unavailable")},
+			quietConfig(), 100,
+			[][]happening{raise(5, "upstream_unavailable", event.Warning), clearError(20, "upstream_unavailable")},
 			[]string{"5 " + down + "firing", "50 " + down + "resolved"},
 		},
 		"error: flaps": {
@@ -198,24 +209,29 @@ func TestScenarios(t *testing.T) {
 			[]string{"5 " + down + "firing", "50 " + down + "resolved"},
 		},
 		"error: never cleared": {
-			quietConfig(), 700, [][]happening{raise(5, "upstream_unavailable", event.Warning)},
+			quietConfig(), 700,
+			[][]happening{raise(5, "upstream_unavailable", event.Warning)},
 			[]string{"5 " + down + "firing", "605 " + down + "resolved"},
 		},
 		"error: repeated, then never cleared": {
-			quietConfig(), 1200, [][]happening{raise(5, "upstream_unavailable", event.Warning), raise(500, "upstream_unavailable", event.Warning)},
+			quietConfig(), 1200,
+			[][]happening{raise(5, "upstream_unavailable", event.Warning), raise(500, "upstream_unavailable", event.Warning)},
 			[]string{"5 " + down + "firing", "1100 " + down + "resolved"},
 		},
 		"error: cleared and never raised": {quietConfig(), 50, [][]happening{clearError(5, "upstream_unavailable")}, nil},
 		"error: becomes critical": {
-			quietConfig(), 50, [][]happening{raise(5, "upstream_unavailable", event.Warning), raise(9, "upstream_unavailable", event.Critical)},
+			quietConfig(), 50,
+			[][]happening{raise(5, "upstream_unavailable", event.Warning), raise(9, "upstream_unavailable", event.Critical)},
 			[]string{"5 " + down + "firing", "9 " + down + "resolved", "9 critical upstream_unavailable{service=ingestor, subject=eia} firing"},
 		},
 		"error: dead letter": {
-			quietConfig(), 700, [][]happening{raise(5, "dead_letter", event.Critical)},
+			quietConfig(), 700,
+			[][]happening{raise(5, "dead_letter", event.Critical)},
 			[]string{"5 critical dead_letter{service=ingestor, subject=eia} firing", "605 critical dead_letter{service=ingestor, subject=eia} resolved"},
 		},
 		"error: without a code": {
-			quietConfig(), 10, [][]happening{say(5, event.Event{Service: "trainer", Error: &event.Error{Condition: event.Raised}})},
+			quietConfig(), 10,
+			[][]happening{say(5, event.Event{Service: "trainer", Error: &event.Error{Condition: event.Raised}})},
 			[]string{"5 warning unknown_error{service=trainer, subject=} firing"},
 		},
 		"error: the store is down": {
@@ -236,11 +252,13 @@ func TestScenarios(t *testing.T) {
 		},
 
 		"drift: raised and cleared": {
-			quietConfig(), 200, [][]happening{drift(5, event.Raised, 0), drift(100, event.Cleared, 5)},
+			quietConfig(), 200,
+			[][]happening{drift(5, event.Raised, 0), drift(100, event.Cleared, 5)},
 			[]string{"5 " + drifted + "firing", "130 " + drifted + "resolved"},
 		},
 		"drift: stands without repeats": {
-			quietConfig(), 3000, [][]happening{drift(5, event.Raised, 0)},
+			quietConfig(), 3000,
+			[][]happening{drift(5, event.Raised, 0)},
 			[]string{"5 " + drifted + "firing"},
 		},
 	} {

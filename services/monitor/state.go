@@ -73,8 +73,8 @@ func (h *Handler) load(ctx context.Context, now time.Time) error {
 			continue
 		}
 		if fp, ok := strings.CutPrefix(key, alertPrefix); ok {
-			var k kept
-			if err := json.Unmarshal(value, &k); err != nil {
+			k, err := readKept(fp, value)
+			if err != nil {
 				bad[key] = err
 				continue
 			}
@@ -99,6 +99,17 @@ func (h *Handler) load(ctx context.Context, now time.Time) error {
 		h.observe(now, []alert.Signal{h.unreadable(now, key, bad[key])})
 	}
 	return nil
+}
+
+func readKept(fp string, value []byte) (kept, error) {
+	var k kept
+	if err := json.Unmarshal(value, &k); err != nil {
+		return kept{}, err
+	}
+	if k.Open != nil && k.Open.Alert.Fingerprint != fp {
+		return kept{}, fmt.Errorf("holds alert %q: %w", k.Open.Alert.Fingerprint, errForeign)
+	}
+	return k, nil
 }
 
 func (h *Handler) loadJob(key string, value []byte) error {

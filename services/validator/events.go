@@ -151,3 +151,11 @@ func severity(a alarm) event.Severity {
 		return event.Info
 	}
 }
+
+// example describes a kept row for people.
+func example(q record.Quarantine) string {
+	if q.Detail == "" {
+		return fmt.Sprintf("%s %s", q.Period, q.Reason)
+	}
+	return fmt.Sprintf("%s %s: %s", q.Period, q.Reason, q.Detail)
+}

@@ -1,7 +1,6 @@
 package validator
 
 import (
-	"fmt"
 	"slices"
 	"time"
 
@@ -137,8 +136,10 @@ func (r *run) accept(p point, g int64) point {
 		if f, hole := check.Hole(w.Missing(g)); hole {
 			p.note(f)
 		}
-		if f, late := r.checks.delay.Check(p.ts, r.batch.KnownAt); late && r.batch.Origin == series.Refresh {
-			p.note(f)
+		if r.batch.Origin == series.Refresh { // a backfill is late by nature
+			if f, late := r.checks.delay.Check(p.ts, r.batch.KnownAt); late {
+				p.note(f)
+			}
 		}
 	}
 	r.state.accept(g, p.value, r.batch.KnownAt)
@@ -277,12 +278,4 @@ func (r *run) repeatTail() {
 		}
 	}
 	r.state.resend = nil
-}
-
-// example describes a kept row for people.
-func example(q record.Quarantine) string {
-	if q.Detail == "" {
-		return fmt.Sprintf("%s %s", q.Period, q.Reason)
-	}
-	return fmt.Sprintf("%s %s: %s", q.Period, q.Reason, q.Detail)
 }

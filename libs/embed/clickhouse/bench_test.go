@@ -38,12 +38,11 @@ func BenchmarkInsert(b *testing.B) {
 
 // columnar is a batch of observations.
 type columnar struct {
-	types    []ch.ColumnNameAndType
-	series   []string
-	ts       []time.Time
-	value    []float64
-	known    []time.Time
-	sequence int
+	types  []ch.ColumnNameAndType
+	series []string
+	ts     []time.Time
+	value  []float64
+	known  []time.Time
 }
 
 func columns(rows int) *columnar {

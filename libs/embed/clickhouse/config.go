@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"text/template"
 )
 
 // Defaults of Config.
@@ -98,23 +97,19 @@ func prepareDir(dir string) (string, error) {
 // engineConfig is read by the engine once, when it starts. The mark cache
 // would be 5 GB by default; the time zone is fixed so that results do not
 // depend on the machine's.
-var engineConfig = template.Must(template.New("config").Parse(`<clickhouse>
-    <max_server_memory_usage>{{.}}</max_server_memory_usage>
+const engineConfig = `<clickhouse>
+    <max_server_memory_usage>%d</max_server_memory_usage>
     <mark_cache_size>268435456</mark_cache_size>
     <timezone>UTC</timezone>
 </clickhouse>
-`))
+`
 
 // writeEngineConfig writes the configuration into the data directory, which
 // also shows early whether the directory is writable.
 func writeEngineConfig(dir string, maxMemory int64) (path string, err error) {
 	path = filepath.Join(dir, "engine.xml")
-	f, err := os.Create(path)
-	if err != nil {
+	if err := os.WriteFile(path, fmt.Appendf(nil, engineConfig, maxMemory), 0o600); err != nil {
 		return "", fmt.Errorf("dir %q: %w: make it writable or choose another dir", dir, err)
-	}
-	if err := errors.Join(engineConfig.Execute(f, maxMemory), f.Close()); err != nil {
-		return "", fmt.Errorf("dir %q: %w", dir, err)
 	}
 	return path, nil
 }

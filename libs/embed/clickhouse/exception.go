@@ -24,12 +24,12 @@ const (
 )
 
 // exception makes an error in the form of the engine's own.
-func exception(code int, format string, args ...any) *chdb.Exception {
-	return &chdb.Exception{Code: code, Message: fmt.Sprintf("Code: %d. DB::Exception: ", code) + fmt.Sprintf(format, args...)}
+func exception(code int, format string, args ...any) *chdb.Error {
+	return &chdb.Error{Code: code, Message: fmt.Sprintf("Code: %d. DB::Exception: ", code) + fmt.Sprintf(format, args...)}
 }
 
 // toException types any error.
-func toException(err error) *chdb.Exception {
+func toException(err error) *chdb.Error {
 	if e := asException(err); e != nil {
 		if e.Code == 0 {
 			return exception(codeUnknown, "%s", e.Message)
@@ -75,7 +75,7 @@ func writeException(w http.ResponseWriter, err error) {
 // frame writes an exception that is raised after the status line was sent, in
 // the form in which clients look for it at the end of the body. tag is 16
 // characters and was announced in the header X-ClickHouse-Exception-Tag.
-func frame(e *chdb.Exception, tag string) []byte {
+func frame(e *chdb.Error, tag string) []byte {
 	text := e.Message + "\n"
 	return fmt.Appendf(nil, "\r\n__exception__\r\n%s\r\n%s%d %s\r\n__exception__\r\n", tag, text, len(text), tag)
 }

@@ -113,7 +113,7 @@ func TestAsyncInsert(t *testing.T) {
 	conn := client(t, nil)
 	table := create(t, conn, "(id UInt32) ENGINE = MergeTree ORDER BY id")
 	for i := range 3 {
-		if err := conn.AsyncInsert(t.Context(), fmt.Sprintf("INSERT INTO %s VALUES (%d)", table, i), true); err != nil {
+		if err := conn.Exec(ch.Context(t.Context(), ch.WithAsync(true)), fmt.Sprintf("INSERT INTO %s VALUES (%d)", table, i)); err != nil {
 			t.Fatal(err)
 		}
 	}

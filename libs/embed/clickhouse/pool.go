@@ -203,10 +203,7 @@ func quoteName(s string) string { return "`" + escaper.Replace(s) + "`" }
 var escaper = strings.NewReplacer(`\`, `\\`, `'`, `\'`, "`", "\\`", "\x00", `\0`)
 
 // asException returns the engine's exception in err's chain, or nil.
-func asException(err error) *chdb.Exception {
-	var e *chdb.Exception
-	if errors.As(err, &e) {
-		return e
-	}
-	return nil
+func asException(err error) *chdb.Error {
+	e, _ := errors.AsType[*chdb.Error](err)
+	return e
 }

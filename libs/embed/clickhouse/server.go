@@ -87,12 +87,12 @@ func open(ctx context.Context, cfg Config, library string) (_ *Server, err error
 	if err != nil {
 		return nil, fmt.Errorf("addr %q: %w", cfg.Addr, err)
 	}
-	s.serve(listener, gw)
+	s.serve(ctx, listener, gw)
 	return s, nil
 }
 
-func (s *Server) serve(listener net.Listener, h http.Handler) {
-	base, cancel := context.WithCancel(context.Background())
+func (s *Server) serve(ctx context.Context, listener net.Listener, h http.Handler) {
+	base, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	s.cancel = cancel
 	s.addr = listener.Addr().String()
 	s.url = "http://" + s.addr

@@ -21,7 +21,7 @@ import (
 // Defaults of Config.
 const (
 	DefaultAddr      = "127.0.0.1:4222"
-	DefaultMaxStore  = 32 << 30 // bytes
+	DefaultMaxStore  = 32 << 30  // bytes
 	DefaultMaxMemory = 256 << 20 // bytes
 
 	// MaxPayload is the largest message the server takes, in bytes.

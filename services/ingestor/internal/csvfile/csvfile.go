@@ -71,7 +71,7 @@ func (f *File) Fetch(_ context.Context, w source.Window) (source.Fetched, error)
 				rows.AddMalformed(key, series.Malformed{Period: l.period, Payload: l.raw, Reason: l.bad}, false)
 				continue
 			}
-			rows.Add(key, series.Observation{TS: l.ts, Value: l.val}, l.period, l.raw)
+			rows.Add(key, series.Observation{TS: l.ts, Value: l.val})
 		}
 	}
 	out := rows.Fetched()

@@ -260,18 +260,16 @@ func TestPagingWithoutProgressEnds(t *testing.T) {
 	}
 }
 
-// A value that is revised between two pages: the later one stands, the earlier row is kept.
+// A value that is revised between two pages comes twice.
 func TestDuplicateWithAnotherValue(t *testing.T) {
-	cfg, _ := serve(t, says(200, body(`"3"`, row(0, `"1"`), row(0, `"1"`), row(0, `"2"`))))
+	cfg, _ := serve(t, says(200, body(`"4"`, row(0, `"1"`), row(0, `"1"`), row(0, `"2"`), row(0, `"2"`))))
 	f, err := client(cfg).Fetch(t.Context(), window("AEC"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := source.Rows{
-		Obs: []series.Observation{{TS: hour(0), Value: 2}},
-		Malformed: []series.Malformed{{
-			Period: "2019-01-02T00", Payload: row(0, `"1"`), Reason: "period: reported twice with different values, 1 and later 2",
-		}},
+		Obs:   []series.Observation{{TS: hour(0), Value: 1}},
+		Twins: []series.Observation{{TS: hour(0), Value: 2}},
 	}
 	if diff := cmp.Diff(want, f.Keys["AEC"]); diff != "" {
 		t.Errorf("rows (-want +got):\n%s", diff)

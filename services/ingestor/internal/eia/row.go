@@ -54,7 +54,7 @@ func (c *Client) collect(rows *source.Collector, raw json.RawMessage) bool {
 	if u, ok := text(r.Units); ok && u != unit {
 		return bad(key, fmt.Sprintf("value-units: %q, want %q", u, unit), true)
 	}
-	return rows.Add(key, series.Observation{TS: ts, Value: v}, ts.Format(layout), payload)
+	return rows.Add(key, series.Observation{TS: ts, Value: v})
 }
 
 // key returns the key a row belongs to, or what is wrong with it.

@@ -1,7 +1,6 @@
 package source
 
 import (
-	"fmt"
 	"math"
 	"slices"
 
@@ -10,8 +9,8 @@ import (
 
 // Collector gathers rows as they come, in any order and with repetitions, into a Fetched.
 //
-// A period that comes twice with the same value is one observation. When the values differ the later one stands, as it
-// does for a value that was revised between two pages, and the earlier row is kept as malformed.
+// A period that comes twice with the same value is one observation. When the values differ, the first is the
+// observation and the others are its twins: which of them is right is not for a source to decide.
 type Collector struct {
 	// Redact takes secrets out of the payloads of malformed rows. Nil leaves them as they are.
 	Redact func(string) string
@@ -22,17 +21,15 @@ type Collector struct {
 }
 
 type keyRows struct {
-	at   map[int64]int // period to index in obs
-	obs  []series.Observation
-	raw  []string // payloads of obs
-	rows Rows
+	first map[int64]float64 // by period
+	rows  Rows
 }
 
 // NewCollector returns a collector for the keys of w.
 func NewCollector(w Window) *Collector {
 	c := &Collector{keys: make(map[string]*keyRows, len(w.Keys)), seen: map[string]bool{}}
 	for _, k := range w.Keys {
-		c.keys[k] = &keyRows{at: map[int64]int{}}
+		c.keys[k] = &keyRows{first: map[int64]float64{}}
 	}
 	return c
 }
@@ -41,24 +38,19 @@ func NewCollector(w Window) *Collector {
 func (c *Collector) Has(key string) bool { return c.keys[key] != nil }
 
 // Add adds an observation of a key that was asked for, and reports whether it says something new.
-func (c *Collector) Add(key string, o series.Observation, period, payload string) bool {
+func (c *Collector) Add(key string, o series.Observation) bool {
 	k := c.keys[key]
-	i, repeated := k.at[o.TS.Unix()]
+	v, repeated := k.first[o.TS.Unix()]
 	if !repeated {
-		k.at[o.TS.Unix()] = len(k.obs)
-		k.obs = append(k.obs, o)
-		k.raw = append(k.raw, payload)
+		k.first[o.TS.Unix()] = o.Value
+		k.rows.Obs = append(k.rows.Obs, o)
 		return true
 	}
-	if Same(k.obs[i].Value, o.Value) {
+	same := func(x series.Observation) bool { return x.TS.Equal(o.TS) && Same(x.Value, o.Value) }
+	if Same(v, o.Value) || slices.ContainsFunc(k.rows.Twins, same) {
 		return false
 	}
-	c.AddMalformed(key, series.Malformed{
-		Period:  period,
-		Payload: k.raw[i],
-		Reason:  fmt.Sprintf("period: reported twice with different values, %s and later %s", text(k.obs[i].Value), text(o.Value)),
-	}, false)
-	k.obs[i], k.raw[i] = o, payload
+	k.rows.Twins = append(k.rows.Twins, o)
 	return true
 }
 
@@ -104,8 +96,9 @@ func (c *Collector) Skip(payload string) bool {
 func (c *Collector) Fetched() Fetched {
 	f := Fetched{Keys: make(map[string]Rows, len(c.keys)), Stray: c.stray}
 	for key, k := range c.keys {
-		k.rows.Obs = k.obs
-		slices.SortFunc(k.rows.Obs, func(a, b series.Observation) int { return a.TS.Compare(b.TS) })
+		byTime := func(a, b series.Observation) int { return a.TS.Compare(b.TS) }
+		slices.SortStableFunc(k.rows.Obs, byTime)
+		slices.SortStableFunc(k.rows.Twins, byTime)
 		f.Keys[key] = k.rows
 	}
 	return f
@@ -113,10 +106,3 @@ func (c *Collector) Fetched() Fetched {
 
 // Same reports whether two values say the same; a missing value is the same as a missing value.
 func Same(a, b float64) bool { return a == b || math.IsNaN(a) && math.IsNaN(b) }
-
-func text(v float64) string {
-	if math.IsNaN(v) {
-		return "none"
-	}
-	return fmt.Sprintf("%g", v)
-}

@@ -22,35 +22,35 @@ func TestCollector(t *testing.T) {
 	c := source.NewCollector(source.Window{Keys: []string{"A", "B"}})
 	c.Redact = func(s string) string { return strings.ReplaceAll(s, "secret", "-") }
 	news := []bool{
-		c.Add("A", at(2, 5), "p2", "first secret"),
-		c.Add("A", at(1, math.NaN()), "p1", "r1"),
-		c.Add("A", at(2, 5), "p2", "again"),         // the same: nothing new
-		c.Add("A", at(1, math.NaN()), "p1", "r1"),   // missing twice is the same too
-		c.Add("A", at(2, 6), "p2", "second"),        // revised between two pages
-		c.Add("B", at(1, 1), "p1", "r"),             // another key
-		c.AddMalformed("A", malformed("bad"), true), // its own row
-		c.AddMalformed("A", malformed("bad"), true), // repeated
-		c.AddMalformed("", malformed("lost"), true), // nobody's
+		c.Add("A", at(2, 5)),
+		c.Add("A", at(1, math.NaN())),
+		c.Add("A", at(2, 5)),          // the same: nothing new
+		c.Add("A", at(1, math.NaN())), // missing twice is the same too
+		c.Add("A", at(2, 6)),          // revised between two pages
+		c.Add("A", at(2, 6)),
+		c.Add("B", at(1, 1)),                           // another key
+		c.AddMalformed("A", malformed("bad"), true),    // its own row
+		c.AddMalformed("A", malformed("bad"), true),    // repeated
+		c.AddMalformed("", malformed("secret"), false), // nobody's
 		c.Skip("other"), c.Skip("other"),
 	}
-	if diff := cmp.Diff([]bool{true, true, false, false, true, true, true, false, true, true, false}, news); diff != "" {
+	want := []bool{true, true, false, false, true, false, true, true, false, true, true, false}
+	if diff := cmp.Diff(want, news); diff != "" {
 		t.Errorf("new rows (-want +got):\n%s", diff)
 	}
-	want := source.Fetched{
+	wantRows := source.Fetched{
 		Keys: map[string]source.Rows{
 			"A": {
-				Obs: []series.Observation{at(1, math.NaN()), at(2, 6)},
-				Malformed: []series.Malformed{
-					{Period: "p2", Payload: "first -", Reason: "period: reported twice with different values, 5 and later 6"},
-					malformed("bad"),
-				},
-				Schema: 1,
+				Obs:       []series.Observation{at(1, math.NaN()), at(2, 5)},
+				Twins:     []series.Observation{at(2, 6)},
+				Malformed: []series.Malformed{malformed("bad")},
+				Schema:    1,
 			},
 			"B": {Obs: []series.Observation{at(1, 1)}},
 		},
-		Stray: []series.Malformed{malformed("lost")},
+		Stray: []series.Malformed{malformed("-")},
 	}
-	if diff := cmp.Diff(want, c.Fetched(), cmpopts.EquateNaNs()); diff != "" {
+	if diff := cmp.Diff(wantRows, c.Fetched(), cmpopts.EquateNaNs()); diff != "" {
 		t.Errorf("fetched (-want +got):\n%s", diff)
 	}
 }

@@ -45,6 +45,7 @@ type Window struct {
 // Rows is what a source reports for one key.
 type Rows struct {
 	Obs       []series.Observation // by time, one for each period; NaN where the source reports no value
+	Twins     []series.Observation // other values of periods in Obs, by time: the source contradicts itself
 	Malformed []series.Malformed   // rows that cannot be read as an observation
 	Schema    int                  // malformed rows that lack a field we know: a sign of a changed schema
 }

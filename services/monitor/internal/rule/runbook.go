@@ -22,13 +22,13 @@ func firstStep(name, subject string) string {
 	case ConsumerStalled, ConsumerLagGrowing:
 		return fmt.Sprintf("nats consumer info %s; then the log of the service that reads it", subject)
 	case SourceStale, "upstream_unavailable", "upstream_schema", "upstream_rejected":
-		return fmt.Sprintf("ask the source for the newest data by hand, and read the refresh log: SELECT * FROM ingest_runs ORDER BY started_at DESC LIMIT 10; subject %s", subject)
+		return fmt.Sprintf("ask the source for the newest data by hand, and read the refresh log: SELECT * FROM v_ingest_runs ORDER BY started_at DESC LIMIT 10; subject %s", subject)
 	case ForecastDrift:
-		return fmt.Sprintf("a retraining was asked for; see whether it helps: SELECT target_ts, actual, mean, scaled_error FROM scores WHERE series = '%s' ORDER BY target_ts DESC LIMIT 48", subject)
+		return fmt.Sprintf("a retraining was asked for; see whether it helps: SELECT target_ts, actual, mean, scaled_error FROM v_scores WHERE series = '%s' ORDER BY target_ts DESC LIMIT 48", subject)
 	case "quarantined_observations", "schema_mismatch":
-		return fmt.Sprintf("SELECT * FROM quarantine WHERE status = 'held' ORDER BY known_at DESC LIMIT 20; subject %s", subject)
+		return fmt.Sprintf("SELECT * FROM v_quarantine WHERE status = 'held' ORDER BY known_at DESC LIMIT 20; subject %s", subject)
 	case "training_failed":
-		return fmt.Sprintf("SELECT candidate, origin, error FROM backtests WHERE series = '%s' AND error != '' ORDER BY created_at DESC LIMIT 20", subject)
+		return fmt.Sprintf("SELECT candidate, origin, error FROM v_backtests WHERE series = '%s' AND error != '' ORDER BY created_at DESC LIMIT 20", subject)
 	case "bad_configuration":
 		return "run the service with --help and compare; the message names every bad field; subject " + subject
 	case "store_unavailable":

@@ -44,8 +44,7 @@ func text(t *testing.T, c *Conn, sql string, list ...Param) string {
 }
 
 func code(err error) int {
-	var e *Exception
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*Error](err); ok {
 		return e.Code
 	}
 	return 0
@@ -194,7 +193,7 @@ func TestConnectFails(t *testing.T) {
 }
 
 func TestException(t *testing.T) {
-	for in, want := range map[string]Exception{
+	for in, want := range map[string]Error{
 		"Code: 60. DB::Exception: no table": {Code: 60, Message: "Code: 60. DB::Exception: no table"},
 		"closed connection":                 {Message: "DB::Exception: closed connection"},
 	} {

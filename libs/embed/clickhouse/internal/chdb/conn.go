@@ -100,7 +100,7 @@ func (c *Conn) call(f call, sql, format string, list []Param) handle {
 }
 
 // Query runs one statement to its end and returns the whole result. The
-// caller closes the result. An error of the engine is an *Exception.
+// caller closes the result. An error of the engine is an *Error.
 func (c *Conn) Query(sql, format string, list []Param) (*Result, error) {
 	return c.lib.result(c.call(c.lib.query, sql, format, list))
 }

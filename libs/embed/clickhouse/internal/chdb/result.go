@@ -11,8 +11,8 @@ import (
 // errNoResult is a null result, which the library documents as impossible.
 var errNoResult = errors.New("chdb: the library returned no result")
 
-// Exception is an error raised by the engine.
-type Exception struct {
+// Error is an exception raised by the engine.
+type Error struct {
 	// Code is ClickHouse's error code, for example 60 for an unknown table.
 	// 0 means that the engine gave none.
 	Code int
@@ -21,7 +21,7 @@ type Exception struct {
 }
 
 // Error returns the engine's text.
-func (e *Exception) Error() string { return e.Message }
+func (e *Error) Error() string { return e.Message }
 
 // Result is a block of output in the format of the statement, in memory of
 // the library.
@@ -72,11 +72,11 @@ func (r *Result) Close() {
 	}
 }
 
-func newException(text string) *Exception {
+func newException(text string) *Error {
 	m := regexp.MustCompile(`^Code: (\d+)\. `).FindStringSubmatch(text)
 	if m == nil {
-		return &Exception{Message: fmt.Sprintf("DB::Exception: %s", text)}
+		return &Error{Message: fmt.Sprintf("DB::Exception: %s", text)}
 	}
 	code, _ := strconv.Atoi(m[1])
-	return &Exception{Code: code, Message: text}
+	return &Error{Code: code, Message: text}
 }

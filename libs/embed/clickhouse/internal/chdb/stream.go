@@ -109,7 +109,7 @@ func (i *Insert) Close() {
 	}
 }
 
-// err is a typed nil trap if it returned *Exception: keep it an error.
+// err is a typed nil trap if it returned *Error: keep it an error.
 func (i *Insert) err() error {
 	if text := i.lib.insertError(i.h); text != "" {
 		return newException(text)
