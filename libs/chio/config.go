@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"os"
 	"regexp"
 	"strings"
@@ -103,6 +104,10 @@ func (c Config) addrs() []string {
 	return out
 }
 
+// idleTimeout is how long an unused connection is kept: shorter than any ClickHouse keeps it, because an insert that is
+// sent while the server closes the connection fails.
+const idleTimeout = 2 * time.Second
+
 // options returns the driver's options, after reading the password file. database may be empty.
 func (c Config) options(database string) (*clickhouse.Options, error) {
 	password := c.Password
@@ -121,6 +126,10 @@ func (c Config) options(database string) (*clickhouse.Options, error) {
 		DialTimeout:      c.DialTimeout,
 		MaxOpenConns:     c.MaxConns,
 		MaxIdleConns:     c.MaxConns,
+		TransportFunc: func(t *http.Transport) (http.RoundTripper, error) {
+			t.IdleConnTimeout = idleTimeout
+			return t, nil
+		},
 	}
 	if c.TLS {
 		o.TLS = &tls.Config{MinVersion: tls.VersionTLS12}

@@ -14,6 +14,7 @@ type metrics struct {
 	rows    *prometheus.CounterVec
 	errors  *prometheus.CounterVec
 	seconds prometheus.Observer
+	queries prometheus.Observer
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
@@ -30,6 +31,11 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			Name:    "bellwether_store_write_seconds",
 			Help:    "Duration of writes that succeeded, all tables of a write together.",
 			Buckets: prometheus.ExponentialBuckets(0.002, 2, 13),
+		})),
+		queries: register(reg, prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name:    "bellwether_store_query_seconds",
+			Help:    "Duration of queries that succeeded, until the last row was read.",
+			Buckets: prometheus.ExponentialBuckets(0.002, 2, 15),
 		})),
 	}
 }

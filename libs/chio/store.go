@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
@@ -87,7 +88,8 @@ func (s *Store) query(ctx context.Context, query string, p params, read func(dri
 	for name, value := range p {
 		args = append(args, clickhouse.Named(name, value))
 	}
-	return s.guard(func() error {
+	start := time.Now()
+	err := s.guard(func() error {
 		ctx, cancel := context.WithTimeout(ctx, s.cfg.QueryTimeout)
 		defer cancel()
 		rows, err := s.conn.Query(ctx, query, args...)
@@ -97,6 +99,10 @@ func (s *Store) query(ctx context.Context, query string, p params, read func(dri
 		defer rows.Close()
 		return read(rows)
 	})
+	if err == nil {
+		s.metrics.queries.Observe(time.Since(start).Seconds())
+	}
+	return err
 }
 
 // each calls scan for every row of the result of a query.

@@ -87,8 +87,12 @@ func lastSeason(v []float64, i, m int, level float64) float64 {
 	return level
 }
 
-// finite reports whether x is a number: neither missing nor infinite.
-func finite(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }
+// largest is the size beyond which a value counts as missing in every model: nothing computed from smaller ones
+// overflows.
+const largest = 1e150
+
+// finite reports whether x is a number to work with: neither missing nor of a size beyond largest.
+func finite(x float64) bool { return math.Abs(x) <= largest }
 
 // params returns v as JSON. The settings of every model are structs of plain numbers, strings and slices of them.
 func params(v any) string {

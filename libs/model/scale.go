@@ -8,9 +8,6 @@ import (
 // rareNonPositive is the share of values <= 0 up to which they count as missing and logarithms are taken.
 const rareNonPositive = 0.02
 
-// largest is the size beyond which a value counts as missing: nothing computed from smaller ones overflows.
-const largest = 1e150
-
 // reach is how far beyond the training values a forecast may go, as a share of their range.
 const reach = 0.5
 
@@ -30,7 +27,7 @@ type scale struct {
 func newScale(y []float64) (scale, []float64) {
 	observed, low := 0, 0
 	for _, v := range y {
-		if math.Abs(v) <= largest {
+		if finite(v) {
 			observed++
 			if v <= 0 {
 				low++
@@ -71,7 +68,7 @@ func newScale(y []float64) (scale, []float64) {
 
 // to returns v on the scale, NaN when it is missing, too large or has no logarithm. Range is not checked.
 func (s scale) to(v float64) float64 {
-	if !(math.Abs(v) <= largest) {
+	if !finite(v) {
 		return math.NaN()
 	}
 	if !s.Log {

@@ -135,6 +135,7 @@ func FuzzModels(f *testing.F) {
 	f.Add([]byte{}, uint16(0))
 	f.Add([]byte{1}, uint16(700))
 	f.Add([]byte{10, 20, 30, 40, 250, 251, 252, 253, 254, 255, 0}, uint16(900))
+	f.Add([]byte{252, 253, 48, 255, 48}, uint16(900)) // sums of the largest numbers overflow
 	f.Add(bytes.Repeat([]byte{255, 9, 8}, 90), uint16(800))
 	f.Add(append(bytes.Repeat([]byte{7}, 500), bytes.Repeat([]byte{255}, 168)...), uint16(668))
 	special := map[byte]float64{250: 0, 251: -3, 252: 1e308, 253: -1e308, 254: 5e-324, 255: nan}

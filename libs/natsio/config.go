@@ -17,7 +17,7 @@ const (
 	DefaultURL         = "nats://127.0.0.1:4222"
 	DefaultTimeout     = 10 * time.Second
 	DefaultConnectWait = 30 * time.Second
-	DefaultWindow      = 1024
+	DefaultWindow      = 128
 )
 
 // Config says how to reach the bus. The zero value of each field means its default.
@@ -33,8 +33,10 @@ type Config struct {
 	Timeout time.Duration `help:"How long a request to the bus may take." default:"10s" env:"BELLWETHER_NATS_TIMEOUT"`
 	// ConnectWait bounds the first connection; afterwards reconnection goes on for ever. 0 means 30 s.
 	ConnectWait time.Duration `help:"How long to try for the first connection." default:"30s" env:"BELLWETHER_NATS_CONNECT_WAIT"`
-	// Window is the most messages published and not acknowledged by the server yet. 0 means 1024.
-	Window int `help:"Most published messages awaiting the server's acknowledgement." default:"1024" env:"BELLWETHER_NATS_WINDOW"`
+	// Window is the most messages published and not acknowledged by the server yet. A server that syncs every message
+	// to disk answers for a whole window at once, so Window times the duration of a sync must stay well below Timeout.
+	// 0 means 128.
+	Window int `help:"Most published messages awaiting the server's acknowledgement." default:"128" env:"BELLWETHER_NATS_WINDOW"`
 	// Backoff is how long to wait after the first, second, ... failure of a message, with 20 % jitter. The last one
 	// is used for all later failures. Empty means 1 s, 5 s, 30 s, 2 min.
 	Backoff []time.Duration `help:"Waits before a failed message is tried again." default:"1s,5s,30s,2m" env:"BELLWETHER_NATS_BACKOFF"`

@@ -9,5 +9,8 @@ import (
 
 // TestConformance runs the suite that the memory bus passes too against a real server.
 func TestConformance(t *testing.T) {
-	stagetest.TestBus(t, func(tb testing.TB) stage.Bus { return openBus(tb) })
+	stagetest.TestBus(t, func(tb testing.TB) stage.Bus {
+		tb.Helper()
+		return openBus(tb)
+	})
 }

@@ -53,13 +53,13 @@ func (b *Bus) Consume(ctx context.Context, s stage.Subscription) error {
 		return fmt.Errorf("consume %q of %q: stream, consumer and handler are needed: %w", s.Consumer, s.Stream, stage.ErrPermanent)
 	}
 	c := newConsumer(b, s)
-	for tries := 1; ctx.Err() == nil; tries++ {
+	for tries := 1; ; tries++ {
 		pull, err := c.attach(ctx)
 		if err == nil {
 			tries = 1
 			err = c.run(ctx, pull)
 		}
-		if ctx.Err() != nil {
+		if done(ctx) {
 			return nil
 		}
 		if misconfigured(err) {
@@ -68,8 +68,10 @@ func (b *Bus) Consume(ctx context.Context, s stage.Subscription) error {
 		c.log.Warn("consumer interrupted, trying again", zap.Int("tries", tries), zap.Error(err))
 		wait(ctx, min(time.Duration(tries)*reconnectWait, pullExpiry))
 	}
-	return nil
 }
+
+// done reports whether ctx has ended, which ends work without being an error.
+func done(ctx context.Context) bool { return ctx.Err() != nil }
 
 // consumer is one running subscription. It is used by one goroutine.
 type consumer struct {
@@ -139,8 +141,11 @@ func (c *consumer) attach(ctx context.Context) (jetstream.Consumer, error) {
 func (c *consumer) awaitStream(ctx context.Context) error {
 	for tries := 0; ; tries++ {
 		_, err := c.bus.js.Stream(ctx, c.sub.Stream)
-		if err == nil || !errors.Is(err, jetstream.ErrStreamNotFound) {
-			return err
+		if err == nil {
+			return nil
+		}
+		if !errors.Is(err, jetstream.ErrStreamNotFound) {
+			return fmt.Errorf("look up stream: %w", err)
 		}
 		if tries%30 == 0 {
 			c.log.Warn("stream does not exist, waiting for it; provision the bus")
@@ -194,13 +199,16 @@ func (c *consumer) pull(ctx context.Context, pull jetstream.Consumer) ([]jetstre
 
 func collect(b jetstream.MessageBatch, err error) ([]jetstream.Msg, error) {
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("pull: %w", err)
 	}
 	var msgs []jetstream.Msg
 	for m := range b.Messages() {
 		msgs = append(msgs, m)
 	}
-	return msgs, b.Error()
+	if err := b.Error(); err != nil {
+		return msgs, fmt.Errorf("pull: %w", err)
+	}
+	return msgs, nil
 }
 
 // expiry is a context whose deadline is told to the server but not enforced here. If it were, a message sent by the
@@ -221,8 +229,7 @@ func (e expiry) Deadline() (time.Time, bool) { return e.at, true }
 
 // misconfigured tells errors of the subscription itself from those that pass.
 func misconfigured(err error) bool {
-	var api *jetstream.APIError
-	if errors.As(err, &api) {
+	if api, ok := errors.AsType[*jetstream.APIError](err); ok {
 		return api.Code >= 400 && api.Code < 500 && !notFound(err)
 	}
 	return errors.Is(err, jetstream.ErrInvalidConsumerName) || errors.Is(err, jetstream.ErrInvalidStreamName) ||

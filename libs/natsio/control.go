@@ -177,7 +177,7 @@ func nextService(ctx context.Context, sub *nats.Subscription) (Service, error) {
 	defer cancel()
 	m, err := sub.NextMsgWithContext(ctx)
 	if err != nil {
-		return Service{}, err
+		return Service{}, fmt.Errorf("await answer: %w", err)
 	}
 	var info micro.Info
 	if err := json.Unmarshal(m.Data, &info); err != nil {

@@ -84,7 +84,7 @@ func (b *Bus) Lag(ctx context.Context, stream, consumer string) (event.Lag, erro
 func (b *Bus) oldest(ctx context.Context, stream string, subjects []string, seq uint64) (time.Time, error) {
 	s, err := b.js.Stream(ctx, stream)
 	if err != nil {
-		return time.Time{}, err
+		return time.Time{}, fmt.Errorf("look up stream: %w", err)
 	}
 	if len(subjects) == 0 {
 		subjects = []string{">"}
@@ -96,7 +96,7 @@ func (b *Bus) oldest(ctx context.Context, stream string, subjects []string, seq 
 			continue
 		}
 		if err != nil {
-			return time.Time{}, err
+			return time.Time{}, fmt.Errorf("oldest of %s: %w", subject, err)
 		}
 		if first.IsZero() || m.Time.Before(first) {
 			first = m.Time

@@ -45,44 +45,44 @@ const (
 // they fit the default store of an embedded server. The bus is transport: what must be kept longer is in the store.
 func Layout() ([]Stream, []Bucket) {
 	return []Stream{
-			{
-				// Two weeks are enough to replay after a mistake; the duplicate window covers a retried page.
-				Name: wire.StreamObs, Description: "Observations, raw and validated",
-				Subjects: []string{wire.AllRaw, wire.AllValid}, MaxAge: 14 * day, MaxBytes: 8 * gib, Duplicates: 10 * time.Minute,
-			},
-			{
-				// One open job a series: a second one is refused until the first is done. A job nobody took for a
-				// week asks for a model as of a time nobody wants any more.
-				Name: wire.StreamJob, Description: "Training jobs, one open job a series",
-				Subjects: []string{wire.AllJobs}, MaxAge: 7 * day, MaxBytes: 64 * mib, Duplicates: 2 * time.Minute,
-				MaxPerSubject: 1, WorkQueue: true, DiscardNew: true,
-			},
-			{
-				// The newest is the champion; earlier ones let a forecaster go back. All are in the model registry.
-				Name: wire.StreamModel, Description: "Models announced by the trainer",
-				Subjects: []string{wire.AllModels}, MaxAge: 365 * day, MaxBytes: gib, Duplicates: 10 * time.Minute, MaxPerSubject: 8,
-			},
-			{
-				// A subscriber that starts gets the last forecast at once. All are in the store.
-				Name: wire.StreamForecast, Description: "Forecasts, the newest of each series",
-				Subjects: []string{wire.AllForecasts}, MaxAge: 90 * day, MaxBytes: 2 * gib, Duplicates: 10 * time.Minute, MaxPerSubject: 3,
-			},
-			{
-				// Frequent and of passing value: the next heartbeat says it again.
-				Name: wire.StreamEvent, Description: "Lag, error, drift and heartbeat events",
-				Subjects: []string{wire.AllEvents}, MaxAge: 3 * day, MaxBytes: gib, Duplicates: 2 * time.Minute, Async: true,
-			},
-			{
-				Name: wire.StreamAlert, Description: "Transitions of alerts, CloudEvents in JSON",
-				Subjects: []string{wire.AllAlerts}, MaxAge: 30 * day, MaxBytes: 256 * mib, Duplicates: 10 * time.Minute,
-			},
-			{
-				Name: wire.StreamDLQ, Description: "Messages given up, with the reason in headers",
-				Subjects: []string{wire.AllDLQ}, MaxAge: 30 * day, MaxBytes: gib, Duplicates: 10 * time.Minute,
-			},
-		}, []Bucket{
-			{Name: wire.BucketCursor, Description: "What the ingestor has seen, by series", History: 1, MaxBytes: 256 * mib},
-			{Name: wire.BucketAlert, Description: "Open alerts, by fingerprint", History: 1, MaxBytes: 64 * mib},
-			{Name: wire.BucketArtifact, Description: "Fitted models, named model/<sha256>", Objects: true, MaxBytes: 8 * gib},
-		}
+		{
+			// Two weeks are enough to replay after a mistake; the duplicate window covers a retried page.
+			Name: wire.StreamObs, Description: "Observations, raw and validated",
+			Subjects: []string{wire.AllRaw, wire.AllValid}, MaxAge: 14 * day, MaxBytes: 8 * gib, Duplicates: 10 * time.Minute,
+		},
+		{
+			// One open job a series: a second one is refused until the first is done. A job nobody took for a
+			// week asks for a model as of a time nobody wants any more.
+			Name: wire.StreamJob, Description: "Training jobs, one open job a series",
+			Subjects: []string{wire.AllJobs}, MaxAge: 7 * day, MaxBytes: 64 * mib, Duplicates: 2 * time.Minute,
+			MaxPerSubject: 1, WorkQueue: true, DiscardNew: true,
+		},
+		{
+			// The newest is the champion; earlier ones let a forecaster go back. All are in the model registry.
+			Name: wire.StreamModel, Description: "Models announced by the trainer",
+			Subjects: []string{wire.AllModels}, MaxAge: 365 * day, MaxBytes: gib, Duplicates: 10 * time.Minute, MaxPerSubject: 8,
+		},
+		{
+			// A subscriber that starts gets the last forecast at once. All are in the store.
+			Name: wire.StreamForecast, Description: "Forecasts, the newest of each series",
+			Subjects: []string{wire.AllForecasts}, MaxAge: 90 * day, MaxBytes: 2 * gib, Duplicates: 10 * time.Minute, MaxPerSubject: 3,
+		},
+		{
+			// Frequent and of passing value: the next heartbeat says it again.
+			Name: wire.StreamEvent, Description: "Lag, error, drift and heartbeat events",
+			Subjects: []string{wire.AllEvents}, MaxAge: 3 * day, MaxBytes: gib, Duplicates: 2 * time.Minute, Async: true,
+		},
+		{
+			Name: wire.StreamAlert, Description: "Transitions of alerts, CloudEvents in JSON",
+			Subjects: []string{wire.AllAlerts}, MaxAge: 30 * day, MaxBytes: 256 * mib, Duplicates: 10 * time.Minute,
+		},
+		{
+			Name: wire.StreamDLQ, Description: "Messages given up, with the reason in headers",
+			Subjects: []string{wire.AllDLQ}, MaxAge: 30 * day, MaxBytes: gib, Duplicates: 10 * time.Minute,
+		},
+	}, []Bucket{
+		{Name: wire.BucketCursor, Description: "What the ingestor has seen, by series", History: 1, MaxBytes: 256 * mib},
+		{Name: wire.BucketAlert, Description: "Open alerts, by fingerprint", History: 1, MaxBytes: 64 * mib},
+		{Name: wire.BucketArtifact, Description: "Fitted models, named model/<sha256>", Objects: true, MaxBytes: 8 * gib},
+	}
 }

@@ -36,34 +36,54 @@ func Provision(ctx context.Context, b *Bus, opts ProvisionOptions) ([]Change, er
 	if replicas > 5 {
 		return nil, fmt.Errorf("provision: %d replicas, the bus allows 1 to 5", replicas)
 	}
-	var changes []Change
-	apply := func(c *Change, err error, do func() error) error {
-		if err != nil || c == nil {
-			return err
-		}
-		if !opts.DryRun {
-			if err := do(); err != nil {
-				return fmt.Errorf("%s: %w", c, err)
-			}
-		}
-		changes = append(changes, *c)
-		return nil
-	}
+	p := provisioner{bus: b, replicas: replicas, dryRun: opts.DryRun}
 	streams, buckets := Layout()
 	for _, s := range streams {
-		want, change, err := b.planStream(ctx, s, replicas)
-		err = apply(change, err, func() error { _, err := b.js.CreateOrUpdateStream(ctx, want); return err })
-		if err != nil {
-			return changes, fmt.Errorf("provision: %w", err)
+		if err := p.stream(ctx, s); err != nil {
+			return p.changes, fmt.Errorf("provision: %w", err)
 		}
 	}
 	for _, k := range buckets {
-		change, err := b.planBucket(ctx, k, replicas)
-		if err := apply(change, err, func() error { return b.putBucket(ctx, k, replicas) }); err != nil {
-			return changes, fmt.Errorf("provision: %w", err)
+		if err := p.bucket(ctx, k); err != nil {
+			return p.changes, fmt.Errorf("provision: %w", err)
 		}
 	}
-	return changes, nil
+	return p.changes, nil
+}
+
+type provisioner struct {
+	bus      *Bus
+	replicas int
+	dryRun   bool
+	changes  []Change
+}
+
+func (p *provisioner) stream(ctx context.Context, s Stream) error {
+	want, change, err := p.bus.planStream(ctx, s, p.replicas)
+	if err != nil || change == nil {
+		return err
+	}
+	if !p.dryRun {
+		if _, err := p.bus.js.CreateOrUpdateStream(ctx, want); err != nil {
+			return fmt.Errorf("%s: %w", change, err)
+		}
+	}
+	p.changes = append(p.changes, *change)
+	return nil
+}
+
+func (p *provisioner) bucket(ctx context.Context, k Bucket) error {
+	change, err := p.bus.planBucket(ctx, k, p.replicas)
+	if err != nil || change == nil {
+		return err
+	}
+	if !p.dryRun {
+		if err := p.bus.putBucket(ctx, k, p.replicas); err != nil {
+			return fmt.Errorf("%s: %w", change, err)
+		}
+	}
+	p.changes = append(p.changes, *change)
+	return nil
 }
 
 // planStream returns the configuration s shall have, and how it differs from what is; nil when it does not.
@@ -161,18 +181,17 @@ func (b *Bus) planBucket(ctx context.Context, k Bucket, replicas int) (*Change, 
 }
 
 func (b *Bus) putBucket(ctx context.Context, k Bucket, replicas int) error {
-	var err error
 	if k.Objects {
-		_, err = b.js.CreateOrUpdateObjectStore(ctx, jetstream.ObjectStoreConfig{
+		_, err := b.js.CreateOrUpdateObjectStore(ctx, jetstream.ObjectStoreConfig{
 			Bucket: k.Name, Description: k.Description, MaxBytes: k.MaxBytes, Storage: jetstream.FileStorage, Replicas: replicas,
 		})
-		return err
+		return apiError("put object store", err)
 	}
-	_, err = b.js.CreateOrUpdateKeyValue(ctx, jetstream.KeyValueConfig{
+	_, err := b.js.CreateOrUpdateKeyValue(ctx, jetstream.KeyValueConfig{
 		Bucket: k.Name, Description: k.Description, History: k.History, MaxBytes: k.MaxBytes,
 		Storage: jetstream.FileStorage, Replicas: replicas,
 	})
-	return err
+	return apiError("put bucket", err)
 }
 
 // String returns the limits of s in one line, as docs/subjects.md shows them.

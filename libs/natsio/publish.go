@@ -62,7 +62,11 @@ func (b *Bus) publishAsync(m stage.Message) (jetstream.PubAckFuture, error) {
 		return nil, fmt.Errorf("message %s has %d bytes, the bus takes %d: %w: %w", m.ID, len(m.Data), limit, nats.ErrMaxPayload, stage.ErrPermanent)
 	}
 	// A full window is back pressure: wait for room as long as for an acknowledgement.
-	return b.js.PublishMsgAsync(toNATS(m), jetstream.WithStallWait(b.cfg.Timeout))
+	f, err := b.js.PublishMsgAsync(toNATS(m), jetstream.WithStallWait(b.cfg.Timeout))
+	if err != nil {
+		return nil, fmt.Errorf("send: %w", err)
+	}
+	return f, nil
 }
 
 // toNATS keeps the spelling of header names, which nats.Header.Set would not lose but http habits would.

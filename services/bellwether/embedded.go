@@ -2,7 +2,9 @@ package bellwether
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 
 	"go.uber.org/zap"
@@ -25,6 +27,10 @@ type embedded struct {
 
 // openEmbedded starts the embedded bus and store, provisions the streams and migrates the schema. a closes them.
 func openEmbedded(ctx context.Context, a *app.App, e embedded, log *zap.Logger) (embedded, error) {
+	// Only the last folder is created: a path that is wrong further up is a mistake to be told of.
+	if err := os.Mkdir(e.dir, 0o755); err != nil && !errors.Is(err, os.ErrExist) {
+		return e, fmt.Errorf("dir: %w; create the folder above it, or choose another with --dir", err)
+	}
 	if e.store {
 		srv, err := clickhouse.Open(ctx, clickhouse.Config{Dir: filepath.Join(e.dir, "clickhouse"), Addr: e.storeAddr})
 		if err != nil {

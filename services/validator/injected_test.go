@@ -31,8 +31,8 @@ func faults() map[string]fault {
 		"unit /1000":   {scale(0.001), check.Range, 0.99},
 		"sign":         {scale(-1), check.Range, 0.99},
 		"zero":         {scale(0), check.Range, 0.99},
-		"spike x1.6":   {scale(1.6), check.Spike, 0.65},
-		"drop to half": {scale(0.5), check.Spike, 0.65},
+		"spike x1.6":   {scale(1.6), check.Spike, 0.75},
+		"drop to half": {scale(0.5), check.Spike, 0.75},
 		"off the grid": {func(day []series.Observation, k int) []series.Observation {
 			day[k].TS = day[k].TS.Add(30 * time.Minute)
 			return day

@@ -291,16 +291,14 @@ SELECT
 FROM forecasts FINAL
 SETTINGS do_not_merge_across_partitions_select_final = 1;
 
+-- Several forecasts can be issued at the same instant; of them it is the one from the most data.
 CREATE OR REPLACE VIEW v_forecasts_latest ON CLUSTER 'bellwether' AS
 SELECT
     series, issued_at, target_ts, horizon, mean, p05, p10, p50, p90, p95,
     model_id, model_kind, data_cut, fallback, reason
 FROM v_forecasts
-WHERE (series, issued_at, data_cut, model_id) IN
-(
-    SELECT series, newest.1, newest.2, newest.3
-    FROM (SELECT series, max((issued_at, data_cut, model_id)) AS newest FROM forecasts GROUP BY series)
-);
+WHERE (series, issued_at) IN (SELECT series, max(issued_at) FROM forecasts GROUP BY series)
+QUALIFY (data_cut, model_id) = max((data_cut, model_id)) OVER (PARTITION BY series);
 
 CREATE OR REPLACE VIEW v_scores ON CLUSTER 'bellwether' AS
 SELECT

@@ -1,6 +1,7 @@
 package clickhouse
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -26,6 +27,12 @@ const (
 // exception makes an error in the form of the engine's own.
 func exception(code int, format string, args ...any) *chdb.Error {
 	return &chdb.Error{Code: code, Message: fmt.Sprintf("Code: %d. DB::Exception: ", code) + fmt.Sprintf(format, args...)}
+}
+
+// asException returns the engine's exception in err's chain, or nil.
+func asException(err error) *chdb.Error {
+	e, _ := errors.AsType[*chdb.Error](err)
+	return e
 }
 
 // toException types any error.

@@ -68,6 +68,9 @@ func (g *gateway) serveStatement(w http.ResponseWriter, r *http.Request) {
 	out := newResponse(w, q)
 	defer out.close()
 	if err := g.run(r.Context(), q, out); err != nil {
+		if q.data != nil {
+			drain(q.data)
+		}
 		out.fail(err)
 	}
 }

@@ -128,14 +128,17 @@ func TestInsertFails(t *testing.T) {
 	conn := client(t, nil)
 	table := create(t, conn, "(id UInt32) ENGINE = MergeTree ORDER BY id")
 	body := strings.Repeat("1\n", 100_000) + "x\n" + strings.Repeat("1\n", 4<<20)
-	for name, query := range map[string]string{
-		"bad value":     "INSERT INTO " + table + " FORMAT TSV",
-		"unknown table": "INSERT INTO nosuch FORMAT TSV",
+	for name, tc := range map[string]struct {
+		query, setting, code string
+	}{
+		"bad value":       {query: "INSERT INTO " + table + " FORMAT TSV", setting: "async_insert", code: "27"},
+		"unknown table":   {query: "INSERT INTO nosuch FORMAT TSV", setting: "async_insert", code: "60"},
+		"unknown setting": {query: "INSERT INTO " + table + " FORMAT TSV", setting: "nosuch", code: "115"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			a := post(t, query, nil, strings.NewReader(body))
-			if want := map[string]string{"bad value": "27", "unknown table": "60"}[name]; a.code != want {
-				t.Errorf("exception code %q, want %s; body %.200s", a.code, want, a.body)
+			a := post(t, tc.query, url.Values{tc.setting: {"0"}}, strings.NewReader(body))
+			if a.code != tc.code {
+				t.Errorf("exception code %q, want %s; body %.200s", a.code, tc.code, a.body)
 			}
 			if got := count(t, conn, table); got != 0 {
 				t.Errorf("%d rows were inserted, want none", got)

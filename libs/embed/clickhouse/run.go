@@ -69,13 +69,11 @@ func insert(conn *chdb.Conn, q *request, out *response) error {
 	}
 	ins, err := conn.Insert(q.statement.Head, q.statement.Format, q.params)
 	if err != nil {
-		drain(q.data)
 		return err
 	}
 	defer ins.Close()
 	stats, err := fill(ins, io.MultiReader(strings.NewReader(q.statement.Data), q.data))
 	if err != nil {
-		drain(q.data)
 		return err
 	}
 	out.summary(stats)

@@ -148,7 +148,7 @@ func (r *reader) call(ctx context.Context, in stage.Message) (res stage.Result, 
 
 // commit writes, publishes and acknowledges group. The error is an outage; then nothing is acknowledged.
 func (r *reader) commit(ctx context.Context, group []*attempt, blocked map[string]bool) error {
-	if len(group) == 0 || ctx.Err() != nil {
+	if len(group) == 0 || done(ctx) {
 		return nil
 	}
 	at, err := r.store(ctx, group)
@@ -157,7 +157,7 @@ func (r *reader) commit(ctx context.Context, group []*attempt, blocked map[strin
 		for _, a := range group {
 			r.settle(a)
 		}
-	case ctx.Err() != nil:
+	case done(ctx):
 		r.forget()
 	case natsio.Outage(at, err):
 		for _, a := range group {
@@ -274,3 +274,5 @@ func (r *reader) report(ctx context.Context, a *attempt, at string, err error, d
 		r.sub.Report(ctx, stage.Failure{Subscription: r.sub.Consumer, Message: a.in, Err: err, Stage: at, DeadLetter: dead})
 	}
 }
+
+func done(ctx context.Context) bool { return ctx.Err() != nil }

@@ -192,12 +192,12 @@ func TestConnectFails(t *testing.T) {
 	}
 }
 
-func TestException(t *testing.T) {
+func TestError(t *testing.T) {
 	for in, want := range map[string]Error{
 		"Code: 60. DB::Exception: no table": {Code: 60, Message: "Code: 60. DB::Exception: no table"},
-		"closed connection":                 {Message: "DB::Exception: closed connection"},
+		"closed connection":                 {Message: "closed connection"},
 	} {
-		if diff := cmp.Diff(&want, newException(in)); diff != "" {
+		if diff := cmp.Diff(&want, newError(in)); diff != "" {
 			t.Errorf("%q mismatch (-want +got):\n%s", in, diff)
 		}
 	}

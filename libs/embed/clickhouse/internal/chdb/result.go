@@ -2,9 +2,8 @@ package chdb
 
 import (
 	"errors"
-	"fmt"
-	"regexp"
 	"strconv"
+	"strings"
 	"unsafe"
 )
 
@@ -16,7 +15,8 @@ type Error struct {
 	// Code is ClickHouse's error code, for example 60 for an unknown table.
 	// 0 means that the engine gave none.
 	Code int
-	// Message is the full text, starting with "Code: N. DB::Exception: ".
+	// Message is the full text; with a code it starts with
+	// "Code: N. DB::Exception: ".
 	Message string
 }
 
@@ -42,7 +42,7 @@ func (l *Library) result(h handle) (*Result, error) {
 	r := &Result{lib: l, h: h}
 	if text := l.resultError(h); text != "" {
 		r.Close()
-		return nil, newException(text)
+		return nil, newError(text)
 	}
 	return r, nil
 }
@@ -72,11 +72,12 @@ func (r *Result) Close() {
 	}
 }
 
-func newException(text string) *Error {
-	m := regexp.MustCompile(`^Code: (\d+)\. `).FindStringSubmatch(text)
-	if m == nil {
-		return &Error{Message: fmt.Sprintf("DB::Exception: %s", text)}
+// newError takes the code out of the engine's text.
+func newError(text string) *Error {
+	e := &Error{Message: text}
+	if rest, ok := strings.CutPrefix(text, "Code: "); ok {
+		number, _, _ := strings.Cut(rest, ".")
+		e.Code, _ = strconv.Atoi(number) // 0 if it is none
 	}
-	code, _ := strconv.Atoi(m[1])
-	return &Error{Code: code, Message: text}
+	return e
 }

@@ -109,10 +109,11 @@ func (i *Insert) Close() {
 	}
 }
 
-// err is a typed nil trap if it returned *Error: keep it an error.
+// err returns the engine's error of this insert, if there is one. Its type is
+// error, so that no error is a nil interface.
 func (i *Insert) err() error {
 	if text := i.lib.insertError(i.h); text != "" {
-		return newException(text)
+		return newError(text)
 	}
 	return nil
 }
