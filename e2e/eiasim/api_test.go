@@ -273,7 +273,7 @@ func TestClock(t *testing.T) {
 // Every value is final 48 h after its publication, and the share that changes until then is the one asked for.
 func TestRevisions(t *testing.T) {
 	a := newAPI(t, eiasim.Config{Data: eiasim.KindGenerated, Areas: []string{"PJM"}, Revised: .02})
-	const hours = 24 * 100
+	const hours = 24 * 40
 	first := make([]string, hours)
 	changed := 0
 	for h := range hours + 48 {
@@ -296,8 +296,8 @@ func TestRevisions(t *testing.T) {
 			}
 		}
 	}
-	// Binomial(2400, 0.02) has mean 48 and standard deviation 6.9.
-	if changed < 20 || changed > 76 {
+	// Binomial(960, 0.02) has mean 19 and standard deviation 4.3.
+	if changed < 5 || changed > 35 {
 		t.Errorf("%d of %d values were revised, want about 2 %%", changed, hours)
 	}
 }

@@ -252,6 +252,7 @@ func TestFaultsOfResponsesLoseNothing(t *testing.T) {
 	} {
 		t.Run(kind, func(t *testing.T) {
 			w := newWorld(t, generated, func(c *ingestor.Config) {
+				c.Backfill = 20
 				if kind == eiasim.ErrorSlow {
 					c.EIA.Timeout = 500 * time.Millisecond // well below the delay of the fault
 				}
@@ -259,10 +260,12 @@ func TestFaultsOfResponsesLoseNothing(t *testing.T) {
 			if err := w.sim.SetFaults(eiasim.Faults{Errors: []eiasim.ErrorFault{{Kind: kind, Share: .3}}}); err != nil {
 				t.Fatal(err)
 			}
-			if err := w.at(t, start()); err != nil {
-				t.Fatal(err)
+			for h := range 24 {
+				if err := w.at(t, start().Add(time.Duration(h)*time.Hour)); err != nil {
+					t.Fatal(err)
+				}
 			}
-			w.check(t, start().AddDate(0, 0, -400), start().Add(-50*time.Hour))
+			w.check(t, start().AddDate(0, 0, -20), start().Add(-26*time.Hour))
 		})
 	}
 }

@@ -1,7 +1,9 @@
 package chio
 
 import (
+	"io"
 	"maps"
+	"net/http"
 	"os"
 	"regexp"
 	"strings"
@@ -116,5 +118,31 @@ func TestQueriesOfTheDocument(t *testing.T) {
 		if _, rows, err := s.Query(t.Context(), q[1]); err != nil || len(rows) == 0 {
 			t.Errorf("%d rows, %v from query\n%s", len(rows), err, q[1])
 		}
+	}
+}
+
+// What the document says about curl: the query is the body, database and format are parameters.
+func TestPlainHTTP(t *testing.T) {
+	cfg := config(t)
+	s := open(t)
+	write(t, s, "t", fixture()...)
+	url := "http://" + cfg.Addr + "/?default_format=CSVWithNames&database=" + cfg.Database
+	body := strings.NewReader("SELECT series, ts FROM v_observations WHERE series = 'eia.PJM' ORDER BY ts LIMIT 1")
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	res, err := client.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	got, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := "\"series\",\"ts\"\n\"eia.PJM\",\"2026-03-01 00:00:00.000\"\n"; string(got) != want {
+		t.Errorf("status %s, answer\n%s\nwant\n%s", res.Status, got, want)
 	}
 }

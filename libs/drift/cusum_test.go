@@ -17,10 +17,10 @@ func TestCUSUMRunLength(t *testing.T) {
 		h, shift, want float64
 		runs           int
 	}{
-		"h 4, no shift":  {4, 0, 168, 4000},
-		"h 5, no shift":  {5, 0, 465, 4000},
-		"h 4, one sigma": {4, 1, 8.38, 20000},
-		"h 5, one sigma": {5, 1, 10.4, 20000},
+		"h 4, no shift":  {4, 0, 168, 2000},
+		"h 5, no shift":  {5, 0, 465, 2000},
+		"h 4, one sigma": {4, 1, 8.38, 10000},
+		"h 5, one sigma": {5, 1, 10.4, 10000},
 		"h 5, half down": {5, -0.5, 38.0, 10000},
 		"h 8, two sigma": {8, 2, 6.0, 10000},
 	} {
@@ -44,7 +44,7 @@ func TestCUSUMRunLength(t *testing.T) {
 func TestCUSUMDefault(t *testing.T) {
 	const (
 		h, k = 8.0, 0.5
-		n    = 200
+		n    = 100
 	)
 	w := 2 * h / (2*n - 1) // state i > 0 is the interval of width w around i*w
 	normal := distuv.UnitNormal

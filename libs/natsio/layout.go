@@ -43,7 +43,9 @@ const (
 
 // Layout returns all streams and buckets of the bus. Each has a limit in time or number and one in bytes; together
 // they fit the default store of an embedded server. The bus is transport: what must be kept longer is in the store.
-func Layout() ([]Stream, []Bucket) {
+func Layout() ([]Stream, []Bucket) { return streams(), buckets() }
+
+func streams() []Stream {
 	return []Stream{
 		{
 			// Two weeks are enough to replay after a mistake; the duplicate window covers a retried page.
@@ -80,7 +82,11 @@ func Layout() ([]Stream, []Bucket) {
 			Name: wire.StreamDLQ, Description: "Messages given up, with the reason in headers",
 			Subjects: []string{wire.AllDLQ}, MaxAge: 30 * day, MaxBytes: gib, Duplicates: 10 * time.Minute,
 		},
-	}, []Bucket{
+	}
+}
+
+func buckets() []Bucket {
+	return []Bucket{
 		{Name: wire.BucketCursor, Description: "What the ingestor has seen, by series", History: 1, MaxBytes: 256 * mib},
 		{Name: wire.BucketAlert, Description: "Open alerts, by fingerprint", History: 1, MaxBytes: 64 * mib},
 		{Name: wire.BucketArtifact, Description: "Fitted models, named model/<sha256>", Objects: true, MaxBytes: 8 * gib},

@@ -104,7 +104,8 @@ func (w *Window) trim() int {
 	return old
 }
 
-// prepend puts v k points before the first while the window is not full: history may arrive in any order.
+// prepend puts v k points before the first while the window is not full: history may arrive in any order, though in
+// reverse each point costs a copy of the window.
 func (w *Window) prepend(k int, v float64) Outcome {
 	grown := make([]float64, k, max(2*w.n, k+len(w.values)))
 	grown[0] = v

@@ -33,8 +33,8 @@ const (
 
 // kept is the value of an alert's key. It goes when the alert is closed and everything about it has been said.
 type kept struct {
-	Open  *alert.Open `json:"open,omitempty"`
-	Unsay []unsaid    `json:"unsaid,omitempty"` // in order
+	Open   *alert.Open `json:"open,omitempty"`
+	Unsaid []unsaid    `json:"unsaid,omitempty"` // in order
 }
 
 // unsaid is a transition that is decided but not known to have reached both the bus and the store.
@@ -81,8 +81,8 @@ func (h *Handler) load(ctx context.Context, now time.Time) error {
 			if k.Open != nil {
 				open = append(open, *k.Open)
 			}
-			if len(k.Unsay) > 0 {
-				outbox[fp] = k.Unsay
+			if len(k.Unsaid) > 0 {
+				outbox[fp] = k.Unsaid
 			}
 			continue
 		}
@@ -141,11 +141,11 @@ func (h *Handler) save(ctx context.Context) error {
 }
 
 func (h *Handler) saveOne(ctx context.Context, fp string) error {
-	k := kept{Unsay: h.outbox[fp]}
+	k := kept{Unsaid: h.outbox[fp]}
 	if o, ok := h.engine.Lookup(fp); ok {
 		k.Open = &o
 	}
-	if k.Open == nil && len(k.Unsay) == 0 {
+	if k.Open == nil && len(k.Unsaid) == 0 {
 		return h.state.Delete(ctx, alertPrefix+fp)
 	}
 	value, err := json.Marshal(k)
