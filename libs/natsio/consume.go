@@ -38,7 +38,8 @@ const (
 //	handler: a dependency is down       called again in place, with waits, until it is up; no attempt is counted
 //	handler: other error                put back with a delay; dead letter after s.MaxDeliver attempts
 //	write or publish: store or bus down tried again in place, with waits, until it is up; no attempt is counted
-//	write or publish: other error       state forgotten (stage.Forgetter), the batch put back with a delay
+//	write or publish: permanent error   each message tried on its own; dead letter for those that fail
+//	write or publish: other error       state forgotten (stage.Forgetter), the batch put back with a delay, without end
 //	dead letter cannot be published     put back with a delay; nothing is terminated unless it is in BW_DLQ
 //	ctx done                            nothing more is acknowledged; what is not finished is put back at once
 //
@@ -46,8 +47,8 @@ const (
 //
 // Order: a message that was put back holds back later messages of its subject until it has been handled or given up,
 // so the handler sees each subject in order. Messages of other subjects go on. A message delivered more than twice is
-// written and published on its own, so that only the one that cannot be stored runs out of attempts. Several
-// processes on one consumer share its messages, and then only the filters can keep a subject in one process.
+// written and published on its own, so that one that cannot be stored does not keep others waiting. Several processes
+// on one consumer share its messages, and then only the filters can keep a subject in one process.
 func (b *Bus) Consume(ctx context.Context, s stage.Subscription) error {
 	if s.Stream == "" || s.Consumer == "" || s.Handler == nil {
 		return fmt.Errorf("consume %q of %q: stream, consumer and handler are needed: %w", s.Consumer, s.Stream, stage.ErrPermanent)

@@ -202,6 +202,39 @@ func TestKilledBetweenWriteAndAck(t *testing.T) {
 	}
 }
 
+// A process that dies without a word gives nothing back; its messages come again after AckWait.
+func TestConnectionDies(t *testing.T) {
+	s := openServer(t)
+	b := connect(t, s.URL())
+	if _, err := natsio.Provision(t.Context(), b, natsio.ProvisionOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Publish(t.Context(), rawMessage(1)); err != nil {
+		t.Fatal(err)
+	}
+	dying := connect(t, s.URL())
+	sub := rawSubscription(nil)
+	sub.AckWait = ms(500)
+	ctx, cancel := context.WithCancel(t.Context())
+	sub.Handler = stage.HandlerFunc(func(context.Context, stage.Message) (stage.Result, error) {
+		dying.Close()
+		cancel()
+		return stage.Result{}, nil
+	})
+	if err := dying.Consume(ctx, sub); err != nil {
+		t.Fatal(err)
+	}
+	attempts := make(chan int, 10)
+	sub.Handler = stage.HandlerFunc(func(_ context.Context, in stage.Message) (stage.Result, error) {
+		attempts <- in.Attempt
+		return stage.Result{}, nil
+	})
+	consume(t, b, sub)
+	if got := <-attempts; got != 2 {
+		t.Errorf("attempt %d after the process died, want 2", got)
+	}
+}
+
 func TestPauseAndResume(t *testing.T) {
 	b := openBus(t)
 	sink := &stagetest.Sink{}

@@ -11,11 +11,12 @@ const holdMargin = 50 * time.Millisecond
 type holds struct {
 	back    map[string]map[uint64]time.Time // subject, sequence: when it comes back
 	waited  map[uint64]int                  // sequence: deliveries that ended in waiting
+	excused map[uint64]int                  // sequence: attempts that failed for what is not the message's fault
 	patient time.Duration                   // how long after its time a message is waited for; by then another process has it
 }
 
 func newHolds(patient time.Duration) holds {
-	return holds{back: map[string]map[uint64]time.Time{}, waited: map[uint64]int{}, patient: patient}
+	return holds{back: map[string]map[uint64]time.Time{}, waited: map[uint64]int{}, excused: map[uint64]int{}, patient: patient}
 }
 
 // hold notes that d comes back at the given time.
@@ -63,8 +64,15 @@ func (h *holds) blocks(d *delivery, now time.Time) (time.Duration, bool) {
 // goes on failing.
 func (h *holds) attempt(d *delivery) int { return max(1, d.in.Attempt-h.waited[d.seq]) }
 
+// excuse notes that this attempt to handle d shall not count against it.
+func (h *holds) excuse(d *delivery) { h.excused[d.seq]++ }
+
+// failures returns how many attempts to handle d count against it, this one included.
+func (h *holds) failures(d *delivery) int { return d.in.Attempt - h.excused[d.seq] }
+
 // forget drops what is known of d, which is settled for good.
 func (h *holds) forget(d *delivery) {
 	h.lift(d)
 	delete(h.waited, d.seq)
+	delete(h.excused, d.seq)
 }

@@ -61,13 +61,17 @@ func TestHolds(t *testing.T) {
 	if got := h.attempt(at("a", 5, 2)); got != 1 {
 		t.Errorf("attempt after waiting once = %d, want 1", got)
 	}
-	h.lift(at("a", 3, 2))
+	h.excuse(at("a", 3, 2))
+	if got := h.failures(at("a", 3, 3)); got != 2 {
+		t.Errorf("failures at the third attempt with one excused = %d, want 2", got)
+	}
+	h.forget(at("a", 3, 2))
 	check("it waits for the next in line, too", at("a", 6, 1), t0, true)
 	check("the next in line", at("a", 5, 2), t0, false)
 	h.forget(at("a", 5, 2))
 	h.forget(at("a", 6, 2))
-	if len(h.back) != 0 || len(h.waited) != 0 {
-		t.Errorf("nothing is put back, but %v and %v are remembered", h.back, h.waited)
+	if len(h.back)+len(h.waited)+len(h.excused) != 0 {
+		t.Errorf("nothing is put back, but %v, %v, %v are remembered", h.back, h.waited, h.excused)
 	}
 	h.hold(at("a", 7, 1), t0)
 	check("waited for long enough", at("a", 8, 1), t0.Add(31*time.Second), false)

@@ -86,9 +86,7 @@ func (c *consumer) receive(msgs []jetstream.Msg) []*delivery {
 
 // alone says whether d is committed on its own: after two failures its neighbours shall not suffer from it, nor it
 // from them.
-func (c *consumer) alone(d *delivery) bool {
-	return d.in.Attempt > 2 || d.in.Attempt >= c.sub.MaxDeliver
-}
+func (c *consumer) alone(d *delivery) bool { return d.in.Attempt > 2 }
 
 // handle calls the handler, again and again while something it depends on is down.
 func (c *consumer) handle(ctx context.Context, d *delivery) (stage.Result, error) {
@@ -188,9 +186,15 @@ func (c *consumer) insist(ctx context.Context, at string, d *delivery, work func
 	}
 }
 
-// failed decides what becomes of a message that was not handled or not stored.
+// failed decides what becomes of a message that was not handled or not stored. A store that does not take rows without
+// saying that the rows are at fault, because a table is missing for instance, is to be mended: the messages wait for
+// that, however long it takes.
 func (c *consumer) failed(ctx context.Context, d *delivery, at string, err error) {
-	if errors.Is(err, stage.ErrPermanent) || d.in.Attempt >= c.sub.MaxDeliver {
+	if at != stageHandle {
+		c.holds.excuse(d)
+	}
+	exhausted := at == stageHandle && c.holds.failures(d) >= c.sub.MaxDeliver
+	if exhausted || errors.Is(err, stage.ErrPermanent) {
 		dead := c.deadLetter(ctx, d, at, err)
 		if dead == nil {
 			c.report(ctx, d, at, err, true)

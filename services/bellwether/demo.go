@@ -205,7 +205,7 @@ func (d *demo) startServices(ctx context.Context, a *app.App) (string, error) {
 	}
 	if err := d.until(ctx, "all services to answer", func(ctx context.Context) (bool, error) {
 		up, err := d.bus.Ping(ctx)
-		return err == nil && len(up) >= len(event.Services()), nil //nolint:nilerr // not yet
+		return err == nil && len(up) >= len(event.Services()), nil
 	}); err != nil {
 		return "", err
 	}
@@ -222,7 +222,7 @@ func (d *demo) spawn(name string) error {
 		"--nats-url="+d.nats.URL, "--clickhouse-addr="+d.ch.Addr, "--heartbeat=500ms", "--instance="+name+"-1",
 		"--ingestor-eia-url="+d.api.url, "--ingestor-eia-key=DEMO", "--ingestor-eia-tries=2", "--ingestor-eia-rate=1000", "--ingestor-eia-wait=50ms", "--ingestor-eia-cooldown=500ms", "--ingestor-areas="+strings.Join(d.areas, ","),
 		fmt.Sprintf("--ingestor-backfill=%d", d.History), "--ingestor-poll=0s",
-		"--monitor-stall-for=2s", "--monitor-heartbeat-floor=2s", "--monitor-keep-firing-for=500ms", "--monitor-settle-for=2s",
+		"--monitor-stall-for=5s", "--monitor-heartbeat-floor=2s", "--monitor-keep-firing-for=500ms", "--monitor-settle-for=2s",
 	)
 	if err != nil {
 		return err

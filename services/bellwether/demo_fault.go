@@ -25,6 +25,7 @@ type fault struct {
 // faults returns one fault of each failure class, and two of data integrity.
 func (d *demo) faults() []fault {
 	area, other := d.areas[0], d.areas[len(d.areas)-1]
+	stream, stalled := forecasterObs.split()
 	return []fault{
 		{
 			title: "the API answers with errors", alert: "upstream_unavailable",
@@ -56,15 +57,15 @@ func (d *demo) faults() []fault {
 			step: d.hour,
 		},
 		{
-			title: "a consumer stalls", alert: "consumer_stalled", label: map[string]string{"consumer": forecasterObs.name},
+			title: "a consumer stalls", alert: "consumer_stalled", label: map[string]string{"consumer": stalled},
 			begin: func(ctx context.Context) error {
-				if err := d.bus.PauseConsumer(ctx, forecasterObs.stream, forecasterObs.name, time.Now().Add(10*time.Minute)); err != nil {
+				if err := d.bus.PauseConsumer(ctx, stream, stalled, time.Now().Add(10*time.Minute)); err != nil {
 					return err
 				}
 				return d.advance(ctx)
 			},
 			mend: func(ctx context.Context) error {
-				if err := d.bus.ResumeConsumer(ctx, forecasterObs.stream, forecasterObs.name); err != nil {
+				if err := d.bus.ResumeConsumer(ctx, stream, stalled); err != nil {
 					return err
 				}
 				return d.settle(ctx)

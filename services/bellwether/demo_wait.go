@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strings"
 	"sync"
 	"time"
 
@@ -16,16 +17,21 @@ import (
 	"github.com/bellwether-forecast/bellwether/libs/wire"
 )
 
-// consumer is a durable consumer the demo watches.
-type consumer struct{ stream, name string }
+// consumer is a durable consumer the demo watches: "<stream>/<name>".
+type consumer string
 
 // The consumers of the services.
-var ( //nolint:gochecknoglobals // constants in all but syntax
-	validatorConsumer = consumer{wire.StreamObs, "validator"}
-	forecasterObs     = consumer{wire.StreamObs, "forecaster_obs"}
-	forecasterModels  = consumer{wire.StreamModel, "forecaster_model"}
-	trainerConsumer   = consumer{wire.StreamJob, "trainer"}
+const (
+	validatorConsumer consumer = wire.StreamObs + "/validator"
+	forecasterObs     consumer = wire.StreamObs + "/forecaster_obs"
+	forecasterModels  consumer = wire.StreamModel + "/forecaster_model"
+	trainerConsumer   consumer = wire.StreamJob + "/trainer"
 )
+
+func (c consumer) split() (stream, name string) {
+	stream, name, _ = strings.Cut(string(c), "/")
+	return stream, name
+}
 
 // until asks ready every few milliseconds until it says yes, fails, or the demo's patience ends.
 func (d *demo) until(ctx context.Context, what string, ready func(context.Context) (bool, error)) error {
@@ -71,7 +77,8 @@ func (d *demo) lost() error {
 func (d *demo) idle(consumers ...consumer) func(context.Context) (bool, error) {
 	return func(ctx context.Context) (bool, error) {
 		for _, c := range consumers {
-			lag, err := d.bus.Lag(ctx, c.stream, c.name)
+			stream, name := c.split()
+			lag, err := d.bus.Lag(ctx, stream, name)
 			if err != nil || lag.Pending+lag.AckPending > 0 {
 				return false, err
 			}

@@ -8,6 +8,7 @@ import (
 	"io"
 	"math"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/jedib0t/go-pretty/v6/table"
@@ -162,7 +163,7 @@ func known(v float64) *float64 {
 func (r report) print(w io.Writer) {
 	t := newTable(w, "service", "instances", "version")
 	for _, s := range r.Services {
-		state := fmt.Sprint(s.Instances)
+		state := strconv.Itoa(s.Instances)
 		if s.Instances == 0 {
 			state = "none answers"
 		}

@@ -13,8 +13,8 @@ type Config struct {
 	Rescore  time.Duration `help:"How far back a revised observation rescores forecasts." default:"48h"`
 	MinTrain int           `help:"Observations a series needs before a model is asked for." default:"720"`
 
-	DriftRaise    float64 `help:"Raise a drift event when recent errors exceed the backtest's by this factor." default:"3"`
-	DriftClear    float64 `help:"Clear it when they fall below this factor." default:"1.5"`
+	DriftRaise    float64 `help:"Raise a drift event when recent errors exceed the backtest's by this factor." default:"5"`
+	DriftClear    float64 `help:"Clear it when they fall below this factor." default:"3"`
 	DriftHalfLife float64 `help:"Observations after which an error counts half." default:"12"`
 }
 

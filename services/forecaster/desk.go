@@ -94,9 +94,7 @@ func (o observations) Handle(ctx context.Context, in stage.Message) (stage.Resul
 		o.score(s, b, &out)
 	}
 	if s.due() {
-		if err := o.issue(s, b.KnownAt, &out); err != nil {
-			return stage.Result{}, err
-		}
+		o.issue(ctx, s, b.KnownAt, &out)
 	}
 	o.requestModel(s, b, &out)
 	return out, nil
@@ -127,7 +125,8 @@ func (m models) Handle(ctx context.Context, in stage.Message) (stage.Result, err
 		return out, nil
 	}
 	// A later stamp than the forecast it replaces, on the clock of the data.
-	return out, m.issue(s, s.issuedAt.Add(time.Millisecond), &out)
+	m.issue(ctx, s, s.issuedAt.Add(time.Millisecond), &out)
+	return out, nil
 }
 
 // champion is a model ready to serve.

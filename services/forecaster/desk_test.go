@@ -25,7 +25,7 @@ import (
 var (
 	pjm = series.ID{Source: "eia", Key: "PJM"}
 	t0  = time.Date(2023, 3, 1, 0, 0, 0, 0, time.UTC)
-	cfg = Config{Horizon: 48, Window: 1008, Rescore: 48 * time.Hour, MinTrain: 720, DriftRaise: 3, DriftClear: 1.5, DriftHalfLife: 12}
+	cfg = Config{Horizon: 48, Window: 1008, Rescore: 48 * time.Hour, MinTrain: 720, DriftRaise: 5, DriftClear: 3, DriftHalfLife: 12}
 )
 
 func at(h int) time.Time { return t0.Add(time.Duration(h) * time.Hour) }
@@ -435,7 +435,7 @@ func TestConfigValidateNamesEveryField(t *testing.T) {
 }
 
 func contains(err error, text string) bool {
-	for _, e := range err.(interface{ Unwrap() []error }).Unwrap() { //nolint:errorlint // the joined list itself is meant
+	for _, e := range err.(interface{ Unwrap() []error }).Unwrap() {
 		if len(e.Error()) >= len(text) && e.Error()[:len(text)] == text {
 			return true
 		}

@@ -16,13 +16,10 @@ import (
 
 // issue makes a forecast from the window's end, stamped at, and appends its rows and message.
 // A series too short even for the fallback gets none.
-func (d *Desk) issue(s *state, at time.Time, out *stage.Result) error {
-	f, scale, err := d.forecast(s)
-	if err != nil {
-		return fmt.Errorf("forecast %s: %w", s.id, err)
-	}
+func (d *Desk) issue(ctx context.Context, s *state, at time.Time, out *stage.Result) {
+	f, scale := d.forecast(ctx, s)
 	if f == nil {
-		return nil
+		return
 	}
 	f.Series, f.IssuedAt, f.DataCut, f.Step, f.Unit = s.id, at, s.window.Series().End(), s.step, s.unit
 	for i := range f.Mean {
@@ -41,7 +38,6 @@ func (d *Desk) issue(s *state, at time.Time, out *stage.Result) error {
 	s.issuedAt, s.cut, s.fresh = at, f.DataCut, false
 	s.open = append(s.open, open{Forecast: *f, scale: scale})
 	s.close(f.DataCut.Add(-d.reach(s.step)))
-	return nil
 }
 
 // close drops the forecasts whose data cut lies before t.
@@ -54,7 +50,7 @@ func (s *state) close(t time.Time) {
 }
 
 // forecast asks the champion, and the fallback when it cannot serve. It returns nil when neither can.
-func (d *Desk) forecast(s *state) (*forecast.Forecast, []float64, error) {
+func (d *Desk) forecast(ctx context.Context, s *state) (f *forecast.Forecast, scale []float64) {
 	y := s.window.Series()
 	reason := "no model yet"
 	if c := s.champion; c != nil {
@@ -62,25 +58,25 @@ func (d *Desk) forecast(s *state) (*forecast.Forecast, []float64, error) {
 		if err == nil {
 			return &forecast.Forecast{
 				ModelID: c.model.ID, ModelKind: c.model.Kind, Mean: mean, Quantiles: c.Conformal.Apply(mean),
-			}, c.MAE, nil
+			}, c.MAE
 		}
 		reason = "champion " + c.model.ID + ": " + err.Error()
 	}
 	if s.fallback == nil {
-		fb, err := newFallback(y, d.cfg.Horizon)
+		fb, err := newFallback(ctx, y, d.cfg.Horizon)
 		if err != nil {
-			return nil, nil, nil //nolint:nilerr // too short for any forecast: the series has to grow first
+			return nil, nil // too short for any forecast: the series has to grow first
 		}
 		s.fallback = fb
 	}
 	mean, err := s.fallback.forecaster.Forecast(y, d.cfg.Horizon)
 	if err != nil {
-		return nil, nil, nil //nolint:nilerr // as above
+		return nil, nil
 	}
 	return &forecast.Forecast{
 		ModelID: "fallback." + string(s.fallback.forecaster.Kind()), ModelKind: s.fallback.forecaster.Kind(), Fallback: true, Reason: reason,
 		Mean: mean, Quantiles: s.fallback.conformal.Apply(mean),
-	}, s.fallback.mae, nil
+	}, s.fallback.mae
 }
 
 // fallback serves a series without a usable champion: the seasonal naive forecast of a day, with intervals from its
@@ -91,7 +87,7 @@ type fallback struct {
 	mae        []float64
 }
 
-func newFallback(y series.Series, horizon int) (*fallback, error) {
+func newFallback(ctx context.Context, y series.Series, horizon int) (*fallback, error) {
 	day := max(1, int(24*time.Hour/y.Step))
 	fitter := model.SeasonalNaive{Period: day}
 	f, err := fitter.Fit(y)
@@ -99,7 +95,7 @@ func newFallback(y series.Series, horizon int) (*fallback, error) {
 		return nil, err
 	}
 	// Errors need a week before the first origin; a shorter window has no intervals, hence no forecast.
-	bt, err := eval.Backtest(context.Background(), y, fitter, eval.Plan{Origins: 20, Stride: day + 1, Horizon: horizon, MinTrain: 7 * day, RefitEvery: 20}, nil)
+	bt, err := eval.Backtest(ctx, y, fitter, eval.Plan{Origins: 20, Stride: day + 1, Horizon: horizon, MinTrain: 7 * day, RefitEvery: 20}, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -143,7 +143,7 @@ func (w *Workshop) backtests(ctx context.Context, y series.Series, revised serie
 		day = max(1, int(24*time.Hour/y.Step))
 	}
 	plan := eval.Plan{Origins: w.cfg.Origins, Stride: w.cfg.Stride, Horizon: w.cfg.Horizon, MinTrain: 14 * day, RefitEvery: w.cfg.Refit}
-	asOf := func(origin time.Time) (series.Series, error) { return revised.AsOf(origin), nil }
+	asOf := func(origin time.Time) (series.Series, error) { return revised.AsOf(origin), nil } //nolint:unparam // the shape of eval.History
 	results := make([]eval.Result, len(w.candidates))
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(runtime.GOMAXPROCS(0))

@@ -37,6 +37,7 @@ func TestBus(t *testing.T, newBus func(tb testing.TB) stage.Bus) {
 		"a panic is a dead letter":                    testPanic,
 		"the last attempt is followed by dead letter": testExhausted,
 		"one bad row spoils only its message":         testBadRow,
+		"a store that refuses is waited for":          testStoreRefuses,
 		"an outage of the store counts no attempt":    testOutage,
 		"an outage of the handler counts no attempt":  testHandlerOutage,
 		"an interrupted message comes again":          testInterrupted,
@@ -344,7 +345,7 @@ func testExhausted(s *suite) {
 func testBadRow(s *suite) {
 	sink := &Sink{Check: func(_ string, rows []stage.Row) error {
 		if slices.ContainsFunc(rows, func(r stage.Row) bool { e, ok := r.(record.Event); return ok && e.ID == "C3" }) {
-			return errors.New("value out of range")
+			return fmt.Errorf("value out of range: %w", stage.ErrPermanent)
 		}
 		return nil
 	}}
@@ -352,7 +353,7 @@ func testBadRow(s *suite) {
 	sub := rawSubscription(stage.HandlerFunc(func(_ context.Context, in stage.Message) (stage.Result, error) {
 		return stage.Result{Rows: []stage.Row{row(in)}}, nil
 	}))
-	sub.Sink, sub.MaxDeliver = sink, 4
+	sub.Sink = sink
 	s.consume(sub)
 	dead := s.dead()
 	m := s.receive(dead)
@@ -362,6 +363,20 @@ func testBadRow(s *suite) {
 		return slices.Equal(rowIDs(sink), []string{"A1", "B2", "D4", "E5"})
 	})
 	s.equal("more dead letters", len(dead), 0)
+}
+
+func testStoreRefuses(s *suite) {
+	sink := &Sink{}
+	sink.Fail(8, errors.New("no such table"))
+	s.publish(raw("A", 1), raw("B", 2))
+	sub := rawSubscription(stage.HandlerFunc(func(_ context.Context, in stage.Message) (stage.Result, error) {
+		return stage.Result{Rows: []stage.Row{row(in)}}, nil
+	}))
+	dead := s.dead()
+	sub.Sink, sub.MaxDeliver = sink, 2
+	s.consume(sub)
+	s.eventually("rows are written", func() bool { return slices.Equal(rowIDs(sink), []string{"A1", "B2"}) })
+	s.equal("dead letters", len(dead), 0)
 }
 
 func testOutage(s *suite) {

@@ -22,6 +22,7 @@ type reader struct {
 	mu       sync.Mutex // held during a turn, so that Drain and Consume may both drive the reader
 	sub      stage.Subscription
 	attempts map[int]int  // by sequence: deliveries so far
+	excused  map[int]int  // by sequence: attempts that do not count, because it was the store that failed
 	done     map[int]bool // by sequence: acknowledged or given up
 }
 
@@ -36,7 +37,7 @@ type attempt struct {
 }
 
 func newReader(b *Bus, s stage.Subscription) *reader {
-	r := &reader{bus: b, attempts: map[int]int{}, done: map[int]bool{}}
+	r := &reader{bus: b, attempts: map[int]int{}, excused: map[int]int{}, done: map[int]bool{}}
 	r.setSubscription(s)
 	return r
 }
@@ -132,9 +133,7 @@ func (r *reader) wants(subject string) bool {
 }
 
 // alone is when a message is committed on its own, as natsio does.
-func (r *reader) alone(a *attempt) bool {
-	return a.in.Attempt > 2 || a.in.Attempt >= r.sub.MaxDeliver
-}
+func (r *reader) alone(a *attempt) bool { return a.in.Attempt > 2 }
 
 func (r *reader) call(ctx context.Context, in stage.Message) (res stage.Result, err error) {
 	defer func() {
@@ -215,7 +214,11 @@ func (r *reader) forget() {
 }
 
 func (r *reader) failed(ctx context.Context, a *attempt, at string, err error, blocked map[string]bool) {
-	if errors.Is(err, stage.ErrPermanent) || a.in.Attempt >= r.sub.MaxDeliver {
+	if at != "handle" {
+		r.excused[a.entry.seq]++
+	}
+	exhausted := at == "handle" && a.in.Attempt-r.excused[a.entry.seq] >= r.sub.MaxDeliver
+	if exhausted || errors.Is(err, stage.ErrPermanent) {
 		if dead := r.deadLetter(ctx, a, at, err); dead == nil {
 			r.report(ctx, a, at, err, true)
 			r.settle(a)

@@ -4,8 +4,8 @@ package main
 import (
 	"os"
 
-	"github.com/bellwether-forecast/bellwether/services/validator"
 	"github.com/bellwether-forecast/bellwether/services/internal/cli"
+	"github.com/bellwether-forecast/bellwether/services/validator"
 )
 
 func main() {

@@ -2,8 +2,6 @@ package rule
 
 import (
 	"cmp"
-	"maps"
-	"slices"
 	"strings"
 	"time"
 
@@ -53,18 +51,10 @@ func summary(service, code, subject string) string {
 	return s
 }
 
+// cause is what the service said. The attributes of the event are in the events table.
 func cause(e event.Event) string {
-	x := e.Error
-	s := cmp.Or(x.Message, "no message given")
-	if x.Condition == event.Cleared {
-		s = strings.TrimSuffix("cleared by "+e.Instance+": "+x.Message, ": ")
+	if e.Error.Condition == event.Cleared {
+		return strings.TrimSuffix("cleared by "+e.Instance+": "+e.Error.Message, ": ")
 	}
-	var parts []string
-	for _, k := range slices.Sorted(maps.Keys(x.Attributes)) {
-		parts = append(parts, k+"="+x.Attributes[k])
-	}
-	if len(parts) > 0 {
-		s += " (" + strings.Join(parts, ", ") + ")"
-	}
-	return s
+	return cmp.Or(e.Error.Message, "no message given")
 }

@@ -89,7 +89,7 @@ func TestSignals(t *testing.T) {
 			[]event.Event{{Service: "ingestor", Instance: "i-0", Error: &event.Error{
 				Code: "upstream_unavailable", Subject: "eia", Condition: event.Raised, Message: "status 503", Attributes: map[string]string{"url": "u", "attempt": "4"},
 			}}},
-			[]string{"true upstream_unavailable service=ingestor, subject=eia: status 503 (attempt=4, url=u)"},
+			[]string{"true upstream_unavailable service=ingestor, subject=eia: status 503"},
 		},
 		"error cleared": {
 			[]event.Event{{Service: "ingestor", Instance: "i-0", Error: &event.Error{Code: "upstream_unavailable", Subject: "eia", Condition: event.Cleared}}},
