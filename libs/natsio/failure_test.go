@@ -60,6 +60,7 @@ func TestServerRestart(t *testing.T) {
 	sink := &stagetest.Sink{}
 	sub := rawSubscription(sink)
 	sub.Batch = 8
+	sub.AckWait = 2 * time.Second // what was on its way when the server stopped comes again after this
 	consume(t, b, sub)
 
 	const n = 300
@@ -85,6 +86,12 @@ func TestServerRestart(t *testing.T) {
 		})
 	}
 	slices.Sort(want)
+	defer func() {
+		if t.Failed() {
+			lag, err := b.Lag(context.Background(), wire.StreamObs, "failure")
+			t.Logf("lag %+v, %v; %d rows", lag, err, len(written(sink)))
+		}
+	}()
 	eventually(t, "all rows", func() bool { return len(written(sink)) == n })
 	if diff := cmp.Diff(want, written(sink)); diff != "" {
 		t.Errorf("rows mismatch (-want +got):\n%s", diff)
