@@ -44,7 +44,7 @@ func openServerAt(tb testing.TB, dir, addr string) *natsserver.Server {
 // connect connects with waits short enough for tests.
 func connect(tb testing.TB, url string) *natsio.Bus {
 	tb.Helper()
-	return connectWith(tb, natsio.Config{URL: url, Name: "test", Timeout: 2 * time.Second, Backoff: []time.Duration{ms(20), ms(40), ms(80)}})
+	return connectWith(tb, natsio.Config{URL: url, Name: "test", Timeout: 10 * time.Second, Backoff: []time.Duration{ms(20), ms(40), ms(80)}})
 }
 
 func connectWith(tb testing.TB, cfg natsio.Config) *natsio.Bus {
@@ -100,14 +100,14 @@ func consume(tb testing.TB, b stage.Bus, s stage.Subscription) (stop func()) {
 // eventually waits until ok returns true.
 func eventually(tb testing.TB, what string, ok func() bool) {
 	tb.Helper()
-	deadline := time.After(15 * time.Second)
+	deadline := time.After(30 * time.Second)
 	tick := time.NewTicker(ms(5))
 	defer tick.Stop()
 	for !ok() {
 		select {
 		case <-tick.C:
 		case <-deadline:
-			tb.Fatalf("not within 15 s: %s", what)
+			tb.Fatalf("not within 30 s: %s", what)
 		}
 	}
 }

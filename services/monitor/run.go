@@ -31,7 +31,7 @@ func Run(ctx context.Context, common node.Config, cfg Config, log *zap.Logger) e
 		return n.Abort(ctx, err)
 	}
 	n.Consume(stage.Subscription{
-		Stream: wire.StreamEvent, Consumer: event.Monitor, Filters: []string{wire.AllEvents}, Handler: h, Sink: n.Store, Batch: 256,
+		Stream: wire.StreamEvent, Consumer: event.Monitor, Filters: []string{wire.AllEvents}, Handler: h, Sink: n.Store, Batch: 512, Linger: 200 * time.Millisecond,
 	})
 	n.Go("flush", func(ctx context.Context) error {
 		t := time.NewTicker(flushEvery)
