@@ -45,14 +45,14 @@ func (s *Store) Accuracy(ctx context.Context, from, to time.Time) (Accuracy, err
 		WITH
 			fromUnixTimestamp64Milli({from:Int64}, 'UTC') AS first,
 			fromUnixTimestamp64Milli({to:Int64}, 'UTC') AS last,
-			grid AS (SELECT series, argMax(step_seconds, ts) AS step FROM observations GROUP BY series),
+			-- A map, not a table: joined as a table, the planner may join on the series alone and multiply all points.
+			(SELECT mapFromArrays(groupArray(series), groupArray(step)) FROM (SELECT series, argMax(step_seconds, ts) AS step FROM observations GROUP BY series)) AS steps,
 			scored AS
 			(
 				SELECT
 					s.series AS series, s.actual AS actual, s.abs_error AS abs_error, s.covered_80 AS covered_80, s.covered_90 AS covered_90,
-					s.target_ts - toIntervalDay(intDiv(s.horizon * g.step + 86399, 86400)) AS naive_ts
+					s.target_ts - toIntervalDay(intDiv(s.horizon * steps[s.series] + 86399, 86400)) AS naive_ts
 				FROM v_scores AS s
-				INNER JOIN grid AS g ON s.series = g.series
 				WHERE s.target_ts >= first AND s.target_ts < last AND isFinite(s.abs_error)
 			),
 			compared AS

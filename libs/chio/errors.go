@@ -16,8 +16,8 @@ import (
 
 // ErrUnavailable is wrapped by every error that tells the store cannot answer now: it is not reachable, it is
 // overloaded or read-only, it did not answer in time, or it was left alone because it failed a moment ago. Trying again
-// later may help.
-var ErrUnavailable = errors.New("store unavailable")
+// later may help. It is a stage.ErrUnavailable.
+var ErrUnavailable = fmt.Errorf("store %w", stage.ErrUnavailable)
 
 // Codes of ClickHouse, see https://github.com/ClickHouse/ClickHouse/blob/master/src/Common/ErrorCodes.cpp.
 //

@@ -60,7 +60,7 @@ func points(issued, cut time.Time, modelID string, h int) []record.Forecast {
 		x := float64(i + 1)
 		out[i] = record.Forecast{
 			Series: "eia.PJM", IssuedAt: issued, DataCut: cut, TargetTS: cut.Add(time.Duration(i+1) * time.Hour), Horizon: uint16(i + 1),
-			ModelID: modelID, ModelKind: "ar_ridge", Mean: x, P05: x - 2, P10: x - 1, P50: x, P90: x + 1, P95: x + 2,
+			ModelID: modelID, ModelKind: "ar_ridge", Mean: x, P05: x - 2, P10: x - 1, P50: x, P90: x + 1, P95: x + 2, Scale: 10 * x,
 		}
 	}
 	return out
@@ -78,7 +78,7 @@ func TestWhole(t *testing.T) {
 	want := forecast.Forecast{
 		Series: series.ID{Source: "eia", Key: "PJM"}, IssuedAt: issued, DataCut: cut, Step: time.Hour, Unit: "MWh",
 		ModelID: "m1", ModelKind: "ar_ridge", Mean: []float64{1, 2, 3},
-		Quantiles: [][]float64{{-1, 0, 1}, {0, 1, 2}, {1, 2, 3}, {2, 3, 4}, {3, 4, 5}},
+		Quantiles: [][]float64{{-1, 0, 1}, {0, 1, 2}, {1, 2, 3}, {2, 3, 4}, {3, 4, 5}}, Scale: []float64{10, 20, 30},
 	}
 	if len(got) != 2 {
 		t.Fatalf("%d forecasts, want 2 that are whole", len(got))

@@ -100,7 +100,7 @@ func forecasted(name string, hours int) []stage.Row {
 			mean, issued := demand(i)+1, hour(cut).Add(11*time.Minute)
 			rows = append(rows, record.Forecast{
 				Series: name, IssuedAt: issued, TargetTS: hour(i), Horizon: uint16(h), Mean: mean, P05: mean - 4, P10: mean - 2, P50: mean, P90: mean + 2, P95: mean + 4,
-				ModelID: "m2", ModelKind: "ar_ridge", DataCut: hour(cut),
+				ModelID: "m2", ModelKind: "ar_ridge", DataCut: hour(cut), Scale: float64(h),
 			})
 			if i < hours {
 				rows = append(rows, record.Score{

@@ -73,6 +73,7 @@ func assemble(id series.ID, unit string, rows []record.Forecast) (forecast.Forec
 			return forecast.Forecast{}, false
 		}
 		f.Mean = append(f.Mean, row.Mean)
+		f.Scale = append(f.Scale, row.Scale)
 		for level, q := range []float64{row.P05, row.P10, row.P50, row.P90, row.P95} {
 			f.Quantiles[level] = append(f.Quantiles[level], q)
 		}

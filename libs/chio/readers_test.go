@@ -32,6 +32,7 @@ func TestPendingForecasts(t *testing.T) {
 		for h := 1; h <= 48; h++ {
 			mean := demand(cut+h) + 1
 			want.Mean = append(want.Mean, mean)
+			want.Scale = append(want.Scale, float64(h))
 			for level, d := range []float64{-4, -2, 0, 2, 4} {
 				want.Quantiles[level] = append(want.Quantiles[level], mean+d)
 			}

@@ -24,6 +24,9 @@ type Forecast struct {
 	Reason    string      // why a fallback served; empty otherwise
 	Mean      []float64   // [h-1]
 	Quantiles [][]float64 // [level][h-1], levels as in Levels
+	// Scale[h-1] is the mean absolute error of the model's backtest at horizon h, in the unit of the series: the error
+	// to expect. Values that are not known are NaN.
+	Scale []float64
 }
 
 // Target returns the grid point of horizon h, 1-based.

@@ -3,6 +3,7 @@ package natsio
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 
@@ -15,8 +16,8 @@ import (
 
 var (
 	// ErrUnavailable is wrapped by errors that say nothing about the message: the bus cannot be reached, is starting,
-	// or cannot store now. Trying again later can help.
-	ErrUnavailable = errors.New("bus unavailable")
+	// or cannot store now. Trying again later can help. It is a stage.ErrUnavailable.
+	ErrUnavailable = fmt.Errorf("bus %w", stage.ErrUnavailable)
 
 	// ErrDiscarded says that the stream keeps what it has and dropped the new message, as BW_JOB does for a second
 	// job of a series that has an open one. What the message asks for is already asked for: treat it as success, and
@@ -41,7 +42,7 @@ func isDiscarded(err error) bool {
 
 // Outage reports whether err, met at the given stage ("handle", "write" or "publish"), says that something the service
 // depends on is down, rather than that this message cannot be handled. Consume then tries again in place and counts no
-// attempt. Errors from other packages can say so with a method Unavailable() bool.
+// attempt. Errors of other packages say so by wrapping stage.ErrUnavailable.
 func Outage(at string, err error) bool {
 	switch {
 	case err == nil || errors.Is(err, stage.ErrPermanent):
@@ -74,12 +75,8 @@ func busDown(err error) bool {
 // dependencyDown tells an outage of something the handler needs from a failure to handle this message. A deadline is
 // not an outage here: a message may be too much work.
 func dependencyDown(err error) bool {
-	var unavailable interface{ Unavailable() bool }
-	if errors.As(err, &unavailable) {
-		return unavailable.Unavailable()
-	}
 	var op *net.OpError
-	return errors.Is(err, breaker.ErrOpen) || errors.Is(err, ErrUnavailable) || errors.As(err, &op)
+	return errors.Is(err, breaker.ErrOpen) || errors.Is(err, stage.ErrUnavailable) || errors.As(err, &op)
 }
 
 // storeDown tells an outage of the store from a failure of these rows.

@@ -136,6 +136,7 @@ type Forecast struct {
 	DataCut   time.Time `ch:"data_cut"`
 	Fallback  bool      `ch:"fallback"`
 	Reason    string    `ch:"reason"`
+	Scale     float64   `ch:"scale"` // mean absolute error of the model's backtest at this horizon; NaN when not known
 }
 
 // Score is the error of one forecast point, made when its observation arrives and again on revision.
@@ -151,7 +152,7 @@ type Score struct {
 	Error       float64   `ch:"error"`        // mean - actual
 	AbsError    float64   `ch:"abs_error"`    // unit of the series
 	PctError    float64   `ch:"pct_error"`    // percent of the actual; NaN when the actual is 0
-	ScaledError float64   `ch:"scaled_error"` // abs_error / backtest MAE of the model at this horizon
+	ScaledError float64   `ch:"scaled_error"` // abs_error / scale of the forecast
 	Pinball     float64   `ch:"pinball"`      // mean pinball loss of p05, p10, p50, p90, p95
 	Covered80   bool      `ch:"covered_80"`   // actual within [p10, p90]
 	Covered90   bool      `ch:"covered_90"`   // actual within [p05, p95]

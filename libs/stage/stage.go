@@ -15,6 +15,10 @@ import (
 //	return stage.Result{}, fmt.Errorf("decode %s: %w: %w", in.Subject, err, stage.ErrPermanent)
 var ErrPermanent = errors.New("permanent")
 
+// ErrUnavailable is wrapped by errors that say nothing about the message: something the service depends on cannot
+// answer now. The transport waits for it and counts no attempt.
+var ErrUnavailable = errors.New("unavailable")
+
 // Message is one message of the bus.
 type Message struct {
 	Subject string

@@ -41,6 +41,7 @@ func EncodeForecast(f forecast.Forecast) []byte {
 		Fallback:    f.Fallback,
 		Reason:      text(f.Reason),
 		Mean:        f.Mean,
+		Scale:       f.Scale,
 	}
 	for i, level := range forecast.Levels() {
 		m.Quantiles = append(m.Quantiles, &bwpb.Quantile{Level: level, Value: f.Quantiles[i]})
@@ -68,6 +69,7 @@ func DecodeForecast(data []byte) (forecast.Forecast, error) {
 		Fallback:  m.GetFallback(),
 		Reason:    m.GetReason(),
 		Mean:      m.GetMean(),
+		Scale:     m.GetScale(),
 	}
 	for _, q := range m.GetQuantiles() {
 		if len(q.GetValue()) != len(f.Mean) {

@@ -23,12 +23,12 @@ var t0 = time.Date(2023, 3, 1, 5, 0, 0, 0, time.UTC)
 func TestSubjects(t *testing.T) {
 	pjm := series.ID{Source: "eia", Key: "PJM"}
 	for want, got := range map[string]string{
-		"bw.obs.raw.eia.PJM":     wire.Raw(pjm),
-		"bw.obs.valid.eia.PJM":   wire.Valid(pjm),
-		"bw.job.train.eia.PJM":   wire.TrainJob(pjm),
-		"bw.model.eia.PJM":       wire.Model(pjm),
-		"bw.forecast.eia.PJM":    wire.Forecast(pjm),
-		"bw.event.lag.validator": wire.Event(event.KindLag, event.Validator),
+		"bw.obs.raw.eia.PJM":                              wire.Raw(pjm),
+		"bw.obs.valid.eia.PJM":                            wire.Valid(pjm),
+		"bw.job.train.eia.PJM":                            wire.TrainJob(pjm),
+		"bw.model.eia.PJM":                                wire.Model(pjm),
+		"bw.forecast.eia.PJM":                             wire.Forecast(pjm),
+		"bw.event.lag.validator":                          wire.Event(event.KindLag, event.Validator),
 		"bw.alert.critical.infrastructure.service_silent": wire.Alert(event.Critical, event.Infrastructure, "service_silent"),
 		"bw.dlq.BW_OBS.validator":                         wire.DLQ(wire.StreamObs, event.Validator),
 		"bw.ctl.ingestor.refresh":                         wire.Control(event.Ingestor, "refresh"),
@@ -74,7 +74,7 @@ func TestBatchRoundTrip(t *testing.T) {
 func TestForecastRoundTrip(t *testing.T) {
 	in := forecast.Forecast{
 		Series: series.ID{Source: "eia", Key: "PJM"}, IssuedAt: t0, DataCut: t0, Step: time.Hour, Unit: "MWh",
-		ModelID: "m", ModelKind: "snaive_24", Fallback: true, Reason: "no champion", Mean: []float64{1, 2},
+		ModelID: "m", ModelKind: "snaive_24", Fallback: true, Reason: "no champion", Mean: []float64{1, 2}, Scale: []float64{3, 4},
 	}
 	for range forecast.Levels() {
 		in.Quantiles = append(in.Quantiles, []float64{1, 2})

@@ -324,7 +324,11 @@ func TestStateIsBuiltFromWhatWasKnownAtTheMessage(t *testing.T) {
 	}
 	d.Forget()
 	r := handle(t, d.Observations(), message(batch(series.Refresh, false, 1000, 1000, demand)))
-	f, err := wire.DecodeForecast(r.Out[0].Data)
+	i := slices.Index(subjects(r), wire.Forecast(pjm))
+	if i < 0 {
+		t.Fatalf("messages %v, want a forecast", subjects(r))
+	}
+	f, err := wire.DecodeForecast(r.Out[i].Data)
 	if err != nil {
 		t.Fatal(err)
 	}

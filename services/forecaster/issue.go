@@ -3,6 +3,7 @@ package forecaster
 import (
 	"context"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/bellwether-forecast/bellwether/libs/eval"
@@ -17,7 +18,7 @@ import (
 // issue makes a forecast from the window's end, stamped at, and appends its rows and message.
 // A series too short even for the fallback gets none.
 func (d *Desk) issue(ctx context.Context, s *state, at time.Time, out *stage.Result) {
-	f, scale := d.forecast(ctx, s)
+	f := d.forecast(ctx, s)
 	if f == nil {
 		return
 	}
@@ -28,6 +29,7 @@ func (d *Desk) issue(ctx context.Context, s *state, at time.Time, out *stage.Res
 			Series: s.id.String(), IssuedAt: at, TargetTS: f.Target(i + 1), Horizon: uint16(i + 1), Mean: f.Mean[i],
 			P05: q[0][i], P10: q[1][i], P50: q[2][i], P90: q[3][i], P95: q[4][i],
 			ModelID: f.ModelID, ModelKind: string(f.ModelKind), DataCut: f.DataCut, Fallback: f.Fallback, Reason: f.Reason,
+			Scale: f.Scale[i],
 		})
 	}
 	out.Out = append(out.Out, stage.Message{
@@ -36,7 +38,7 @@ func (d *Desk) issue(ctx context.Context, s *state, at time.Time, out *stage.Res
 		Data:    wire.EncodeForecast(*f),
 	})
 	s.issuedAt, s.cut, s.fresh = at, f.DataCut, false
-	s.open = append(s.open, open{Forecast: *f, scale: scale})
+	s.open = append(s.open, *f)
 	s.close(f.DataCut.Add(-d.reach(s.step)))
 }
 
@@ -50,7 +52,7 @@ func (s *state) close(t time.Time) {
 }
 
 // forecast asks the champion, and the fallback when it cannot serve. It returns nil when neither can.
-func (d *Desk) forecast(ctx context.Context, s *state) (f *forecast.Forecast, scale []float64) {
+func (d *Desk) forecast(ctx context.Context, s *state) *forecast.Forecast {
 	y := s.window.Series()
 	reason := "no model yet"
 	if c := s.champion; c != nil {
@@ -58,25 +60,39 @@ func (d *Desk) forecast(ctx context.Context, s *state) (f *forecast.Forecast, sc
 		if err == nil {
 			return &forecast.Forecast{
 				ModelID: c.model.ID, ModelKind: c.model.Kind, Mean: mean, Quantiles: c.Conformal.Apply(mean),
-			}, c.MAE
+				Scale: scale(c.MAE, d.cfg.Horizon),
+			}
 		}
 		reason = "champion " + c.model.ID + ": " + err.Error()
 	}
 	if s.fallback == nil {
 		fb, err := newFallback(ctx, y, d.cfg.Horizon)
 		if err != nil {
-			return nil, nil // too short for any forecast: the series has to grow first
+			return nil // too short for any forecast: the series has to grow first
 		}
 		s.fallback = fb
 	}
 	mean, err := s.fallback.forecaster.Forecast(y, d.cfg.Horizon)
 	if err != nil {
-		return nil, nil
+		return nil
 	}
 	return &forecast.Forecast{
 		ModelID: "fallback." + string(s.fallback.forecaster.Kind()), ModelKind: s.fallback.forecaster.Kind(), Fallback: true, Reason: reason,
 		Mean: mean, Quantiles: s.fallback.conformal.Apply(mean),
-	}, s.fallback.mae
+		Scale: scale(s.fallback.mae, d.cfg.Horizon),
+	}
+}
+
+// scale returns the errors to expect at horizons 1..h; beyond the backtest they are not known.
+func scale(mae []float64, h int) []float64 {
+	out := make([]float64, h)
+	for i := range out {
+		out[i] = math.NaN()
+		if i < len(mae) {
+			out[i] = mae[i]
+		}
+	}
+	return out
 }
 
 // fallback serves a series without a usable champion: the seasonal naive forecast of a day, with intervals from its

@@ -41,7 +41,7 @@ func (d *Desk) score(s *state, b series.Batch, out *stage.Result) {
 	}
 }
 
-func scored(f open, h int, o series.Observation, b series.Batch) record.Score {
+func scored(f forecast.Forecast, h int, o series.Observation, b series.Batch) record.Score {
 	mean, abs := f.Mean[h-1], math.Abs(f.Mean[h-1]-o.Value)
 	row := record.Score{
 		Series: b.Series.String(), TargetTS: o.TS, IssuedAt: f.IssuedAt, Horizon: uint16(h), ModelID: f.ModelID,
@@ -53,8 +53,8 @@ func scored(f open, h int, o series.Observation, b series.Batch) record.Score {
 	if o.Value != 0 {
 		row.PctError = 100 * abs / math.Abs(o.Value)
 	}
-	if h <= len(f.scale) && f.scale[h-1] > 0 {
-		row.ScaledError = abs / f.scale[h-1]
+	if h <= len(f.Scale) && f.Scale[h-1] > 0 {
+		row.ScaledError = abs / f.Scale[h-1]
 	}
 	for i, level := range forecast.Levels() {
 		row.Pinball += eval.Pinball(level, f.Quantiles[i][h-1], o.Value) / float64(len(forecast.Levels()))

@@ -17,8 +17,8 @@ type state struct {
 	step     time.Duration
 	window   *series.Window
 	champion *champion
-	fallback *fallback // made on first use
-	open     []open    // forecasts that observations may still score, in order of issue
+	fallback *fallback           // made on first use
+	open     []forecast.Forecast // those that observations may still score, in order of issue
 
 	issuedAt  time.Time // of the newest forecast
 	cut       time.Time // its data cut
@@ -28,12 +28,6 @@ type state struct {
 	drift   drift.ErrorEWMA
 	drifted time.Time // newest target the detector has seen
 	told    bool      // the detector's condition was reported since this state was built
-}
-
-// open is a forecast with the scale of its errors, by horizon; nil when the model's backtest is not at hand.
-type open struct {
-	forecast.Forecast
-	scale []float64
 }
 
 // state returns the state of the batch's series, built from the record when it is not at hand. Only what was known at
@@ -89,7 +83,7 @@ func (d *Desk) recall(ctx context.Context, s *state, to, asOf time.Time) error {
 		if f.IssuedAt.After(asOf) {
 			continue
 		}
-		s.open = append(s.open, open{Forecast: f, scale: s.scaleOf(f)})
+		s.open = append(s.open, f)
 		s.issuedAt, s.cut = f.IssuedAt, f.DataCut
 	}
 	errs, err := d.record.ScaledErrors(ctx, s.id, to.Add(-d.reach(s.step)))
@@ -106,14 +100,6 @@ func (d *Desk) recall(ctx context.Context, s *state, to, asOf time.Time) error {
 // reach is how long a forecast stays open: until its last target can no longer be revised.
 func (d *Desk) reach(step time.Duration) time.Duration {
 	return time.Duration(d.cfg.Horizon)*step + d.cfg.Rescore
-}
-
-// scaleOf returns the error scale of a recorded forecast: the champion's when it made it.
-func (s *state) scaleOf(f forecast.Forecast) []float64 {
-	if s.champion != nil && f.ModelID == s.champion.model.ID {
-		return s.champion.MAE
-	}
-	return nil
 }
 
 // observe puts the batch's observations into the window.

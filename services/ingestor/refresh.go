@@ -36,7 +36,7 @@ func (r *Runner) Refresh(ctx context.Context, asOf time.Time) (record.IngestRun,
 	if asOf.IsZero() {
 		asOf = started
 	}
-	run := newRun(r.cfg.Source, asOf.UTC(), started.UTC())
+	run := newRun(r.cfg.Source, asOf.UTC().Truncate(time.Millisecond), started.UTC()) // the store keeps milliseconds
 	cursors := make(map[string]cursor, len(r.cfg.Areas))
 	for _, key := range r.cfg.Areas {
 		c, err := r.loadCursor(ctx, r.id(key))

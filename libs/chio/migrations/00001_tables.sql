@@ -158,7 +158,8 @@ CREATE TABLE IF NOT EXISTS forecasts{{.OnCluster}}
     model_kind LowCardinality(String) CODEC(ZSTD(1)),
     data_cut DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
     fallback Bool CODEC(ZSTD(1)),
-    reason LowCardinality(String) CODEC(ZSTD(1))
+    reason LowCardinality(String) CODEC(ZSTD(1)),
+    scale Float64 CODEC(ZSTD(1))
 )
 ENGINE = {{.Replacing "data_cut"}}
 PARTITION BY toYYYYMM(issued_at)

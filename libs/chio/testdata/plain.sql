@@ -161,7 +161,8 @@ CREATE TABLE IF NOT EXISTS forecasts
     model_kind LowCardinality(String) CODEC(ZSTD(1)),
     data_cut DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
     fallback Bool CODEC(ZSTD(1)),
-    reason LowCardinality(String) CODEC(ZSTD(1))
+    reason LowCardinality(String) CODEC(ZSTD(1)),
+    scale Float64 CODEC(ZSTD(1))
 )
 ENGINE = ReplacingMergeTree(data_cut)
 PARTITION BY toYYYYMM(issued_at)
@@ -287,7 +288,7 @@ FROM backtests FINAL;
 CREATE OR REPLACE VIEW v_forecasts AS
 SELECT
     series, issued_at, target_ts, horizon, mean, p05, p10, p50, p90, p95,
-    model_id, model_kind, data_cut, fallback, reason
+    model_id, model_kind, data_cut, fallback, reason, scale
 FROM forecasts FINAL
 SETTINGS do_not_merge_across_partitions_select_final = 1;
 
@@ -295,7 +296,7 @@ SETTINGS do_not_merge_across_partitions_select_final = 1;
 CREATE OR REPLACE VIEW v_forecasts_latest AS
 SELECT
     series, issued_at, target_ts, horizon, mean, p05, p10, p50, p90, p95,
-    model_id, model_kind, data_cut, fallback, reason
+    model_id, model_kind, data_cut, fallback, reason, scale
 FROM v_forecasts
 WHERE (series, issued_at) IN (SELECT series, max(issued_at) FROM forecasts GROUP BY series)
 QUALIFY (data_cut, model_id) = max((data_cut, model_id)) OVER (PARTITION BY series);
@@ -326,16 +327,22 @@ SELECT at, kind, service, instance, class, code, condition, severity, subject, m
 FROM events FINAL
 SETTINGS do_not_merge_across_partitions_select_final = 1;
 
--- One row an occurrence: its last transition. At the same instant the later state is the one further on.
+-- One row an occurrence: where it stands, why it fired, and why it resolved. At the same instant the later state is the
+-- one further on.
 CREATE OR REPLACE VIEW v_alerts AS
 SELECT
-    fingerprint, alert_id, name, severity, class, state, labels, summary, cause, runbook, started_at,
+    fingerprint, alert_id, name, severity, class, state, labels, summary,
+    if(fired != '', fired, cause) AS cause,
+    if(state = 'resolved', cause, '') AS resolution,
+    runbook, started_at,
     at AS updated_at,
     if(state = 'resolved', at, toDateTime64(0, 3, 'UTC')) AS resolved_at,
     events
 FROM
 (
-    SELECT *
+    SELECT
+        fingerprint, alert_id, name, severity, class, state, labels, summary, cause, runbook, started_at, at, events,
+        argMinIf(cause, at, state = 'firing') OVER (PARTITION BY fingerprint, alert_id) AS fired
     FROM alerts FINAL
     ORDER BY fingerprint, alert_id, at DESC, indexOf(['pending', 'firing', 'resolved'], state) DESC
     LIMIT 1 BY fingerprint, alert_id

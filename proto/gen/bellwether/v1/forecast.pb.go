@@ -34,10 +34,12 @@ type Forecast struct {
 	ModelId     string                 `protobuf:"bytes,6,opt,name=model_id,json=modelId,proto3" json:"model_id,omitempty"`
 	ModelKind   string                 `protobuf:"bytes,7,opt,name=model_kind,json=modelKind,proto3" json:"model_kind,omitempty"`
 	// True when the champion could not serve; reason says why.
-	Fallback      bool        `protobuf:"varint,8,opt,name=fallback,proto3" json:"fallback,omitempty"`
-	Reason        string      `protobuf:"bytes,9,opt,name=reason,proto3" json:"reason,omitempty"`
-	Mean          []float64   `protobuf:"fixed64,10,rep,packed,name=mean,proto3" json:"mean,omitempty"`
-	Quantiles     []*Quantile `protobuf:"bytes,11,rep,name=quantiles,proto3" json:"quantiles,omitempty"`
+	Fallback  bool        `protobuf:"varint,8,opt,name=fallback,proto3" json:"fallback,omitempty"`
+	Reason    string      `protobuf:"bytes,9,opt,name=reason,proto3" json:"reason,omitempty"`
+	Mean      []float64   `protobuf:"fixed64,10,rep,packed,name=mean,proto3" json:"mean,omitempty"`
+	Quantiles []*Quantile `protobuf:"bytes,11,rep,name=quantiles,proto3" json:"quantiles,omitempty"`
+	// Mean absolute error of the model in its backtest, one value a horizon: the error to expect.
+	Scale         []float64 `protobuf:"fixed64,12,rep,packed,name=scale,proto3" json:"scale,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -149,6 +151,13 @@ func (x *Forecast) GetQuantiles() []*Quantile {
 	return nil
 }
 
+func (x *Forecast) GetScale() []float64 {
+	if x != nil {
+		return x.Scale
+	}
+	return nil
+}
+
 // Quantile is one quantile path of a forecast.
 type Quantile struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -208,7 +217,7 @@ var File_bellwether_v1_forecast_proto protoreflect.FileDescriptor
 
 const file_bellwether_v1_forecast_proto_rawDesc = "" +
 	"\n" +
-	"\x1cbellwether/v1/forecast.proto\x12\rbellwether.v1\x1a\x1fbellwether/v1/observation.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x99\x03\n" +
+	"\x1cbellwether/v1/forecast.proto\x12\rbellwether.v1\x1a\x1fbellwether/v1/observation.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xaf\x03\n" +
 	"\bForecast\x12-\n" +
 	"\x06series\x18\x01 \x01(\v2\x15.bellwether.v1.SeriesR\x06series\x127\n" +
 	"\tissued_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\bissuedAt\x125\n" +
@@ -222,7 +231,8 @@ const file_bellwether_v1_forecast_proto_rawDesc = "" +
 	"\x06reason\x18\t \x01(\tR\x06reason\x12\x12\n" +
 	"\x04mean\x18\n" +
 	" \x03(\x01R\x04mean\x125\n" +
-	"\tquantiles\x18\v \x03(\v2\x17.bellwether.v1.QuantileR\tquantiles\"6\n" +
+	"\tquantiles\x18\v \x03(\v2\x17.bellwether.v1.QuantileR\tquantiles\x12\x14\n" +
+	"\x05scale\x18\f \x03(\x01R\x05scale\"6\n" +
 	"\bQuantile\x12\x14\n" +
 	"\x05level\x18\x01 \x01(\x01R\x05level\x12\x14\n" +
 	"\x05value\x18\x02 \x03(\x01R\x05valueBPZNgithub.com/bellwether-forecast/bellwether/proto/gen/bellwether/v1;bellwetherv1b\x06proto3"
