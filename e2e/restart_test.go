@@ -33,7 +33,7 @@ func TestKilledStackGoesOnWhereItStopped(t *testing.T) {
 			go func() { done <- s.refresh(t.Context(), now) }()
 			s.until("the hour to arrive", func(ctx context.Context) (bool, error) {
 				lag, err := s.bus.Lag(ctx, "BW_OBS", "validator")
-				return err == nil && (lag.Pending+lag.AckPending > 0 || len(done) > 0), nil //nolint:nilerr // asked again
+				return err == nil && (lag.Pending+lag.AckPending > 0 || len(done) > 0), nil
 			})
 			s.kill()
 			s = start(t, dir, "--ingestor-eia-url="+url)

@@ -51,7 +51,7 @@ type stack struct {
 func start(t *testing.T, dir string, args ...string) *stack {
 	t.Helper()
 	s := &stack{t: t}
-	s.cmd = exec.Command(program(t, dir, "bellwether"), append([]string{ //nolint:noctx // it is killed by the test itself
+	s.cmd = exec.Command(program(t, dir, "bellwether"), append([]string{
 		"up", "--dir=" + dir + "/data", "--bus-addr=127.0.0.1:0", "--store-addr=127.0.0.1:0", "--heartbeat=500ms",
 		"--ingestor-poll=0s", "--ingestor-areas=TVA,FPL,PSCO", "--ingestor-backfill=60", "--ingestor-eia-key=TEST", "--ingestor-eia-rate=1000",
 	}, args...)...)
@@ -103,7 +103,7 @@ func (s *stack) connect(busURL, storeAddr string) {
 	s.t.Cleanup(func() { _ = s.store.Close() })
 	s.until("five services to answer", func(ctx context.Context) (bool, error) {
 		up, err := s.bus.Ping(ctx)
-		return err == nil && len(up) == 5, nil //nolint:nilerr // not yet
+		return err == nil && len(up) == 5, nil
 	})
 }
 

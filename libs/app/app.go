@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 )
@@ -111,9 +112,9 @@ func (a *App) Close(ctx context.Context) error {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.drain)
 		defer cancel()
 		var errs []error
-		for i := len(a.stops) - 1; i >= 0; i-- {
-			if err := a.stops[i].run(ctx); err != nil {
-				errs = append(errs, fmt.Errorf("stop %s: %w", a.stops[i].name, err))
+		for _, s := range slices.Backward(a.stops) {
+			if err := s.run(ctx); err != nil {
+				errs = append(errs, fmt.Errorf("stop %s: %w", s.name, err))
 			}
 		}
 		a.closeErr = errors.Join(errs...)

@@ -233,8 +233,9 @@ func TestHorizonMAEOfPerfect(t *testing.T) {
 }
 
 // demand returns 300 days of one area.
-func demand(t testing.TB) series.Series {
-	y := seriestest.Demand(t, []string{"EPE"}, map[string]string{"EPE": "America/Denver"})[0]
+func demand(tb testing.TB) series.Series {
+	tb.Helper()
+	y := seriestest.Demand(tb, []string{"EPE"}, map[string]string{"EPE": "America/Denver"})[0]
 	return y.Slice(0, 300*24)
 }
 

@@ -85,10 +85,14 @@ func (r *Runner) answer(ctx context.Context, data []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return json.Marshal(Refreshed{
+	out, err := json.Marshal(Refreshed{
 		RunID: run.RunID, Source: run.Source, Origin: run.Origin, AsOf: run.AsOf, Fetched: run.Fetched,
 		New: run.New, Revised: run.Revised, Missing: run.Missing, Malformed: run.Malformed,
 	})
+	if err != nil {
+		return nil, fmt.Errorf("refresh: encode the answer: %w", err)
+	}
+	return out, nil
 }
 
 // bucket is a key-value bucket as Cursors wants it: what is not there is nil.

@@ -340,11 +340,12 @@ func BenchmarkHandleFlapping(b *testing.B) {
 	})
 }
 
-func benchmarkHandle(b *testing.B, make func(i int) event.Event) {
+func benchmarkHandle(b *testing.B, next func(i int) event.Event) {
+	b.Helper()
 	w := newWorld(b, quietConfig())
 	msgs := []stage.Message{}
 	for i := range 10_000 {
-		e := make(i)
+		e := next(i)
 		e.ID, e.Instance, e.At = fmt.Sprint(i), "x-0", epoch
 		m := wire.EncodeEvent(e)
 		m.Time = epoch

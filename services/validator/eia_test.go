@@ -136,7 +136,7 @@ func labelledDemand(tb testing.TB) map[string][]labelled {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	defer f.Close() //nolint:errcheck // read only
+	defer f.Close()
 	z, err := gzip.NewReader(f)
 	if err != nil {
 		tb.Fatal(err)

@@ -122,7 +122,8 @@ func (n *Node) Answer(verb string, f func(ctx context.Context, data []byte) ([]b
 
 // Run runs all tasks until ctx is done or one fails.
 func (n *Node) Run(ctx context.Context) error {
-	stop, err := n.Bus.Serve(n.Service, app.Version, "Bellwether's "+n.Service, n.verbs)
+	stop, err := n.Bus.Serve(n.Service, //nolint:contextcheck // requests end with stop, not with the start-up
+		app.Version, "Bellwether's "+n.Service, n.verbs)
 	if err != nil {
 		return n.Abort(ctx, err)
 	}

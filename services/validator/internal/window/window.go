@@ -92,10 +92,7 @@ func (w *Window) Missing(g int64) int64 {
 	if w.n == 0 {
 		return 0
 	}
-	from := g - 1
-	if from > w.newest {
-		from = w.newest // the points between have no value
-	}
+	from := min(g-1, w.newest) // points after the newest have no value
 	for p := from; p > w.newest-int64(len(w.values)); p-- {
 		if w.Has(p) {
 			return g - p - 1

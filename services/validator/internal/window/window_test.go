@@ -73,7 +73,7 @@ func TestAgainstPlain(t *testing.T) {
 		w, p := window.New(time.Hour, size, long, short), plain{}
 		g := int64(470000)
 		for range 600 {
-			at := g
+			var at int64
 			switch x := rnd.Float64(); {
 			case x < 0.6:
 				g++
