@@ -17,7 +17,7 @@ func TestDemo(t *testing.T) {
 	dir := t.TempDir()
 	cmd := exec.CommandContext(t.Context(), program(t, dir, "bellwether"), "demo", "--exit",
 		"--dir="+dir+"/demo", "--api-server="+program(t, dir, "eiasim"), "--bus-addr=127.0.0.1:0", "--store-addr=127.0.0.1:0",
-		"--history=120", "--replay=4", "--patience=120s")
+		"--replay=4", "--patience=120s")
 	cmd.Dir = ".." // the data folder is looked for beside the checkout
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
@@ -43,8 +43,8 @@ func TestDemo(t *testing.T) {
 	areas, observations, quarantined, forecasts, mape, naive, raised, resolved := v[0], v[1], v[2], v[3], v[4], v[5], v[6], v[7]
 	for what, ok := range map[string]bool{
 		"12 areas": areas == 12,
-		// A hundred and twenty days and four, less what the areas did not report.
-		"observations of every hour":         observations > 0.97*12*24*124,
+		// Four hundred days and four, less what the areas did not report.
+		"observations of every hour":         observations > 0.97*12*24*404,
 		"the corrupt rows in quarantine":     quarantined >= 2,
 		"48 forecast points an area an hour": forecasts > 0.95*12*48*24*4,
 		"better than naive":                  mape > 0 && mape < naive,

@@ -23,8 +23,8 @@ type Reporter struct {
 	now      func() time.Time
 	seq      atomic.Uint64
 
-	mu     sync.Mutex
-	raised map[string]bool // errors that stand, by class, code and subject
+	mu   sync.Mutex
+	said map[string]event.Condition // last said about an error, by class, code and subject
 }
 
 // New returns a reporter. now is the wall clock; nil means time.Now.
@@ -34,7 +34,7 @@ func New(service, instance, version string, pub stage.Publisher, now func() time
 	}
 	return &Reporter{
 		service: service, instance: instance, version: version,
-		started: now(), pub: pub, now: now, raised: map[string]bool{},
+		started: now(), pub: pub, now: now, said: map[string]event.Condition{},
 	}
 }
 
@@ -47,19 +47,19 @@ func (r *Reporter) Raise(ctx context.Context, e event.Error) error {
 		e.Severity = event.Warning
 	}
 	r.mu.Lock()
-	r.raised[key(e)] = true
+	r.said[key(e)] = event.Raised
 	r.mu.Unlock()
 	return r.send(ctx, event.Event{Error: &e})
 }
 
-// Clear reports the end of a failure. Class, Code and Subject say which; it says nothing if it was never raised
-// by this instance.
+// Clear reports the end of a failure. Class, Code and Subject say which. Clearing again what was cleared says nothing;
+// the first time it is said in any case, since an earlier life of the service may have raised it.
 func (r *Reporter) Clear(ctx context.Context, e event.Error) error {
 	r.mu.Lock()
-	stood := r.raised[key(e)]
-	delete(r.raised, key(e))
+	known := r.said[key(e)] == event.Cleared
+	r.said[key(e)] = event.Cleared
 	r.mu.Unlock()
-	if !stood {
+	if known {
 		return nil
 	}
 	e.Condition = event.Cleared

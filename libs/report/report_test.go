@@ -26,8 +26,10 @@ func TestReporter(t *testing.T) {
 	r := report.New(event.Ingestor, "ingestor-1", "v1", &rec, func() time.Time { return now })
 	down := event.Error{Class: event.DataIntegrity, Code: "upstream_unavailable", Subject: "eia", Message: "500 from the API"}
 	steps := []func() error{
-		func() error { return r.Clear(t.Context(), down) }, // never raised: nothing to say
+		func() error { return r.Clear(t.Context(), down) }, // an earlier life may have raised it
+		func() error { return r.Clear(t.Context(), down) }, // said already
 		func() error { return r.Raise(t.Context(), down) },
+		func() error { return r.Clear(t.Context(), down) },
 		func() error { return r.Clear(t.Context(), down) },
 		func() error { return r.Heartbeat(t.Context(), "running", 5*time.Second, 7) },
 	}
@@ -54,6 +56,7 @@ func TestReporter(t *testing.T) {
 		}
 	}
 	want := []string{
+		"bw.event.error.ingestor cleared upstream_unavailable",
 		"bw.event.error.ingestor raised upstream_unavailable",
 		"bw.event.error.ingestor cleared upstream_unavailable",
 		"bw.event.heartbeat.ingestor",

@@ -362,9 +362,9 @@ func (d *demo) finish(ctx context.Context, started time.Time, out Output) error 
 ClickHouse  http://%s/?database=%s
 NATS        %s
 Try next    curl 'http://%s/?database=%s' -d 'SELECT * FROM v_scores_daily LIMIT 5 FORMAT PrettyCompact'
-            bellwether status --nats-url=%s --clickhouse-addr=%s
+            %s status --nats-url=%s --clickhouse-addr=%s
             nats --server %s sub 'bw.alert.>'
-`, d.ch.Addr, d.ch.Database, d.nats.URL, d.ch.Addr, d.ch.Database, d.nats.URL, d.ch.Addr, d.nats.URL)
+`, d.ch.Addr, d.ch.Database, d.nats.URL, d.ch.Addr, d.ch.Database, os.Args[0], d.nats.URL, d.ch.Addr, d.nats.URL)
 	fmt.Fprintf(out.Out, "demo: data=%s areas=%d observations=%d quarantined=%d forecasts=%d mape=%.2f naive_mape=%.2f alerts_raised=%d alerts_resolved=%d seconds=%d\n",
 		d.api.kind, len(d.areas), counts["v_observations"], counts["v_quarantine"], counts["v_forecasts"], acc.MAPE, acc.NaiveMAPE,
 		raised, resolved, int(time.Since(started).Seconds()))

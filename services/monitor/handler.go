@@ -1,13 +1,12 @@
 // Package monitor watches the pipeline: it turns the events of all services into alerts that fire once and resolve
 // once, and asks for a new model when a series has drifted.
 //
-// Handle takes events in: it records them and decides, but says nothing about alerts. What was decided is kept in
+// Handle takes events in and decides, but says nothing about alerts. What was decided is kept in
 // State before the event is acknowledged, and Flush says it: to the bus first, then to the store, until both have it.
 // So no step can be lost in a crash, and one that is repeated has the same ID and is dropped by the bus.
 package monitor
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"sync"
@@ -34,7 +33,6 @@ type Handler struct {
 	engine  *alert.Engine
 	rules   *rule.Set
 	retrain *rule.Retrain
-	rows    *recorder
 	outbox  map[string][]unsaid // by fingerprint, in order
 	offered map[string]int      // how many of each the last Tick returned
 	dirty   map[string]struct{} // fingerprints to keep
@@ -66,26 +64,22 @@ func New(cfg Config, state State, now func() time.Time) (*Handler, error) {
 		engine:  alert.New(),
 		rules:   rule.NewSet(cfg.Config, now()),
 		retrain: rule.NewRetrain(cfg.Config),
-		rows:    newRecorder(cfg.HeartbeatEvery),
 		outbox:  map[string][]unsaid{},
 		dirty:   map[string]struct{}{},
 		stale:   true,
 	}, nil
 }
 
-// Handle takes in one event. It returns the row of the event and, on drift, a training job; alerts are said by Flush.
+// Handle takes in one event. It returns, on drift, a training job; alerts are said by Flush, and the history of events
+// is the Recorder's.
 func (h *Handler) Handle(ctx context.Context, in stage.Message) (stage.Result, error) {
-	e, err := wire.DecodeEvent(in.Data)
+	e, err := decode(in)
 	if err != nil {
-		return stage.Result{}, fmt.Errorf("monitor: %s: %w", in.Subject, err)
-	}
-	if e.Service == "" {
-		return stage.Result{}, fmt.Errorf("monitor: %s: event %q names no service: %w", in.Subject, e.ID, stage.ErrPermanent)
+		return stage.Result{}, err
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	now := h.now()
-	e.ID = cmp.Or(e.ID, in.ID)
 	if e.At.IsZero() {
 		e.At = said(in, now)
 	}
@@ -93,7 +87,7 @@ func (h *Handler) Handle(ctx context.Context, in stage.Message) (stage.Result, e
 		return stage.Result{}, err
 	}
 	h.observe(now, h.rules.Observe(now, said(in, now), e))
-	res := stage.Result{Rows: h.rows.event(e)}
+	var res stage.Result
 	if job, ok := h.retrain.Job(e); ok {
 		if err := h.saveJob(ctx, job.Series); err != nil {
 			return stage.Result{}, err
@@ -112,7 +106,6 @@ func (h *Handler) Forget() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	now := h.now()
-	h.rows.forget()
 	h.rules.Resume(now)
 	h.engine.Touch(now)
 }

@@ -30,7 +30,16 @@ func handle(t *testing.T, w *world, e event.Event) stage.Result {
 	return res
 }
 
-func TestHandleRecordsEvents(t *testing.T) {
+func recorded(t *testing.T, r *Recorder, e event.Event) []stage.Row {
+	t.Helper()
+	res, err := r.Handle(t.Context(), wire.EncodeEvent(e))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res.Rows
+}
+
+func TestRecorder(t *testing.T) {
 	at := epoch.Add(time.Minute)
 	for name, tc := range map[string]struct {
 		in   event.Event
@@ -76,7 +85,7 @@ func TestHandleRecordsEvents(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			tc.in.ID, tc.in.Service, tc.in.Instance, tc.in.At = "id", "validator", "v-0", at
 			tc.want.ID, tc.want.Service, tc.want.Instance, tc.want.At = "id", "validator", "v-0", at
-			got := handle(t, newWorld(t, quietConfig()), tc.in).Rows
+			got := recorded(t, NewRecorder(quietConfig()), tc.in)
 			if diff := cmp.Diff([]stage.Row{tc.want}, got); diff != "" {
 				t.Errorf("rows mismatch (-want +got):\n%s", diff)
 			}
@@ -84,12 +93,12 @@ func TestHandleRecordsEvents(t *testing.T) {
 	}
 }
 
-func TestHandleRecordsHeartbeatsNowAndThen(t *testing.T) {
-	w := newWorld(t, quietConfig())
+func TestRecorderTakesHeartbeatsNowAndThen(t *testing.T) {
+	r := NewRecorder(quietConfig())
 	beat := func(second int, instance, state string) int {
 		e := event.Event{Service: "trainer", Instance: instance, Heartbeat: &event.Heartbeat{State: state}}
 		e.At = epoch.Add(time.Duration(second) * time.Second)
-		return len(handle(t, w, e).Rows)
+		return len(recorded(t, r, e))
 	}
 	for i, step := range []struct {
 		second          int
@@ -108,7 +117,7 @@ func TestHandleRecordsHeartbeatsNowAndThen(t *testing.T) {
 			t.Errorf("step %d: %d rows, want %d", i, got, step.want)
 		}
 	}
-	w.h.Forget()
+	r.Forget()
 	if got := beat(71, "a", "stopping"); got != 1 {
 		t.Errorf("after Forget: %d rows, want 1: the last one may not be stored", got)
 	}

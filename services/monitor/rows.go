@@ -1,22 +1,32 @@
 package monitor
 
 import (
+	"cmp"
+	"context"
+	"fmt"
 	"strconv"
 	"time"
 
 	"github.com/bellwether-forecast/bellwether/libs/event"
 	"github.com/bellwether-forecast/bellwether/libs/record"
 	"github.com/bellwether-forecast/bellwether/libs/stage"
+	"github.com/bellwether-forecast/bellwether/libs/wire"
 )
 
 // maxInstances bounds what the recorder remembers: names of pods come and go.
 const maxInstances = 1024
 
-// recorder makes rows of events. Heartbeats that say nothing new are recorded now and then only.
-type recorder struct {
+// Recorder keeps the history of events. It reads the stream apart from the Handler, so that a store that is away delays
+// the history and not the alerts. Heartbeats that say nothing new are recorded now and then only.
+type Recorder struct {
 	every time.Duration
 	last  map[string]heartbeat // by service and instance
 }
+
+var (
+	_ stage.Handler   = (*Recorder)(nil)
+	_ stage.Forgetter = (*Recorder)(nil)
+)
 
 // heartbeat is the newest one recorded of an instance.
 type heartbeat struct {
@@ -25,21 +35,43 @@ type heartbeat struct {
 	version string
 }
 
-func newRecorder(every time.Duration) *recorder {
-	return &recorder{every: every, last: map[string]heartbeat{}}
+// NewRecorder returns a Recorder. Calls to its methods must come one at a time.
+func NewRecorder(cfg Config) *Recorder {
+	return &Recorder{every: cfg.HeartbeatEvery, last: map[string]heartbeat{}}
 }
 
-func (r *recorder) forget() { clear(r.last) }
+// Forget makes the next heartbeat of every instance worth recording: the last one may not be stored.
+func (r *Recorder) Forget() { clear(r.last) }
 
-// event returns the row of e, or nothing when it is not worth one.
-func (r *recorder) event(e event.Event) []stage.Row {
-	if e.Heartbeat != nil && !r.worth(e) {
-		return nil
+// Handle returns the row of one event, or nothing when it is not worth one.
+func (r *Recorder) Handle(_ context.Context, in stage.Message) (stage.Result, error) {
+	e, err := decode(in)
+	if err != nil {
+		return stage.Result{}, err
 	}
-	return []stage.Row{eventRow(e)}
+	if e.At.IsZero() {
+		e.At = in.Time
+	}
+	if e.Heartbeat != nil && !r.worth(e) {
+		return stage.Result{}, nil
+	}
+	return stage.Result{Rows: []stage.Row{eventRow(e)}}, nil
 }
 
-func (r *recorder) worth(e event.Event) bool {
+// decode reads an event. One that names no service cannot be used by anybody.
+func decode(in stage.Message) (event.Event, error) {
+	e, err := wire.DecodeEvent(in.Data)
+	if err != nil {
+		return e, fmt.Errorf("monitor: %s: %w", in.Subject, err)
+	}
+	if e.Service == "" {
+		return e, fmt.Errorf("monitor: %s: event %q names no service: %w", in.Subject, e.ID, stage.ErrPermanent)
+	}
+	e.ID = cmp.Or(e.ID, in.ID)
+	return e, nil
+}
+
+func (r *Recorder) worth(e event.Event) bool {
 	key := e.Service + "/" + e.Instance
 	last, ok := r.last[key]
 	if ok && last.state == e.Heartbeat.State && last.version == e.Heartbeat.Version && e.At.Sub(last.at) < r.every {

@@ -31,7 +31,12 @@ func Run(ctx context.Context, common node.Config, cfg Config, log *zap.Logger) e
 		return n.Abort(ctx, err)
 	}
 	n.Consume(stage.Subscription{
-		Stream: wire.StreamEvent, Consumer: event.Monitor, Filters: []string{wire.AllEvents}, Handler: h, Sink: n.Store, Batch: 512, Linger: 200 * time.Millisecond,
+		Stream: wire.StreamEvent, Consumer: event.Monitor, Filters: []string{wire.AllEvents}, Handler: h, Batch: 256,
+	})
+	n.Consume(stage.Subscription{
+		Stream: wire.StreamEvent, Consumer: "monitor_record", Filters: []string{wire.AllEvents}, Handler: NewRecorder(cfg), Sink: n.Store,
+		// Nobody waits for the history: few large inserts cost less than many small ones.
+		Batch: 1000, Linger: 500 * time.Millisecond,
 	})
 	n.Go("flush", func(ctx context.Context) error {
 		t := time.NewTicker(flushEvery)
