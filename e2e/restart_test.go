@@ -62,14 +62,14 @@ func TestKilledStackGoesOnWhereItStopped(t *testing.T) {
 				want++
 			}
 		}
-		where := fmt.Sprintf("series = 'eia.%s' AND ts >= toDateTime(%d, 'UTC')", area, begin.Unix())
+		where := fmt.Sprintf("series = 'eia.%s' AND ts >= toDateTime(%s, 'UTC')", area, unix(begin))
 		got := s.number("SELECT count() FROM v_observations WHERE " + where)
 		held := s.number("SELECT uniqExact(ts) FROM v_quarantine WHERE " + where)
 		if got+"+"+held != fmt.Sprintf("%d+0", want) {
 			t.Errorf("%s: %s observations and %s in quarantine, the source served %d", area, got, held, want)
 		}
 		// Every hour that was observed has a forecast made from it.
-		cuts := s.number(fmt.Sprintf("SELECT uniqExact(data_cut) FROM v_forecasts WHERE series = 'eia.%s' AND data_cut >= toDateTime(%d, 'UTC')", area, begin.Unix()))
+		cuts := s.number(fmt.Sprintf("SELECT uniqExact(data_cut) FROM v_forecasts WHERE series = 'eia.%s' AND data_cut >= toDateTime(%s, 'UTC')", area, unix(begin)))
 		if cuts != fmt.Sprint(want) {
 			t.Errorf("%s: forecasts from %s hours, want one from each of %d", area, cuts, want)
 		}

@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -39,7 +40,7 @@ func source(t *testing.T) (*eiasim.Server, string) {
 	return sim, srv.URL
 }
 
-// stack is the whole pipeline in one process: bellwether up.
+// stack is a running bellwether up, with connections to its bus and store.
 type stack struct {
 	t     *testing.T
 	cmd   *exec.Cmd
@@ -47,14 +48,25 @@ type stack struct {
 	store *chio.Store
 }
 
-// start runs bellwether up on dir and connects to it. Every start gets new ports.
+// start runs the whole pipeline on dir: bellwether up. Every start gets new ports.
 func start(t *testing.T, dir string, args ...string) *stack {
 	t.Helper()
-	s := &stack{t: t}
-	s.cmd = exec.Command(program(t, dir, "bellwether"), append([]string{
-		"up", "--dir=" + dir + "/data", "--bus-addr=127.0.0.1:0", "--store-addr=127.0.0.1:0", "--heartbeat=500ms",
+	s := launch(t, dir, append([]string{
+		"--dir=" + dir + "/data", "--bus-addr=127.0.0.1:0", "--store-addr=127.0.0.1:0", "--heartbeat=500ms",
 		"--ingestor-poll=0s", "--ingestor-areas=TVA,FPL,PSCO", "--ingestor-backfill=60", "--ingestor-eia-key=TEST", "--ingestor-eia-rate=1000",
 	}, args...)...)
+	s.until("five services to answer", func(ctx context.Context) (bool, error) {
+		up, err := s.bus.Ping(ctx)
+		return err == nil && len(up) == 5, nil
+	})
+	return s
+}
+
+// launch runs bellwether up and connects to what it says it runs on. Its log goes to <dir>/up.log.
+func launch(t *testing.T, dir string, args ...string) *stack {
+	t.Helper()
+	s := &stack{t: t}
+	s.cmd = exec.Command(program(t, dir, "bellwether"), append([]string{"up"}, args...)...)
 	log, err := os.OpenFile(dir+"/up.log", os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		t.Fatal(err)
@@ -101,10 +113,6 @@ func (s *stack) connect(busURL, storeAddr string) {
 		s.t.Fatal(err)
 	}
 	s.t.Cleanup(func() { _ = s.store.Close() })
-	s.until("five services to answer", func(ctx context.Context) (bool, error) {
-		up, err := s.bus.Ping(ctx)
-		return err == nil && len(up) == 5, nil
-	})
 }
 
 // kill ends the process as a crash would. It may be called again.
@@ -182,3 +190,6 @@ func (s *stack) number(query string) string {
 	}
 	return fmt.Sprint(rows[0][0])
 }
+
+// unix returns t as a number for SQL.
+func unix(t time.Time) string { return strconv.FormatInt(t.Unix(), 10) }

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
 
@@ -63,6 +65,7 @@ func rejected(code int32) bool {
 // classify wraps err in ErrUnavailable or stage.ErrPermanent where it is known to be one of them. What is neither, such
 // as a table that is missing or a password that is wrong, waits for somebody to mend the installation.
 func classify(err error) error {
+	err = shorten(err)
 	var server *clickhouse.Exception
 	switch {
 	case err == nil, errors.Is(err, context.Canceled), errors.Is(err, ErrUnavailable), errors.Is(err, stage.ErrPermanent):
@@ -81,6 +84,28 @@ func classify(err error) error {
 		return fmt.Errorf("%w: %w", err, stage.ErrPermanent)
 	case noAnswer(err):
 		return fmt.Errorf("%w: %w", ErrUnavailable, err)
+	}
+	return err
+}
+
+// shortened is an error with a text of its own.
+type shortened struct {
+	error
+	text string
+}
+
+func (e shortened) Error() string { return e.text }
+func (e shortened) Unwrap() error { return e.error }
+
+// shorten takes user and statement out of the text of err: clickhouse-go sends them in the URL, and a failed request
+// says its URL.
+func shorten(err error) error {
+	if err == nil || !strings.Contains(err.Error(), "://") {
+		return err
+	}
+	request := regexp.MustCompile(`(https?://)(?:[^@/" ]*@)?([^?/" ]+)/?\?[^" ]*`)
+	if text := request.ReplaceAllString(err.Error(), "$1$2"); text != err.Error() {
+		return shortened{err, text}
 	}
 	return err
 }

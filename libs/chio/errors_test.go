@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/url"
 	"syscall"
 	"testing"
 
@@ -60,5 +61,17 @@ func TestClassify(t *testing.T) {
 	}
 	if classify(nil) != nil {
 		t.Error("classify(nil) is not nil")
+	}
+}
+
+func TestErrorsDoNotCarryTheStatement(t *testing.T) {
+	cause := &url.Error{Op: "Post", URL: "http://ana:secret@127.0.0.1:8123?database=x&query=INSERT+INTO+t", Err: io.EOF}
+	err := classify(fmt.Errorf("send: %w", cause))
+	// Oracle: what a person needs, by hand.
+	if want := `store unavailable: send: Post "http://127.0.0.1:8123": EOF`; err.Error() != want {
+		t.Errorf("text %q, want %q", err, want)
+	}
+	if !errors.Is(err, io.EOF) || !errors.Is(err, ErrUnavailable) {
+		t.Errorf("%v lost its causes", err)
 	}
 }

@@ -16,7 +16,7 @@ import (
 const (
 	defaultBatch      = 64
 	defaultLinger     = 5 * time.Millisecond
-	defaultAckWait    = 30 * time.Second
+	defaultAckWait    = 10 * time.Second // what a crash leaves in flight waits for as long
 	defaultMaxDeliver = 8
 
 	// A pull ends after pullExpiry even if nothing came, and is given up when the server is silent for two

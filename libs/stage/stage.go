@@ -85,7 +85,7 @@ type Subscription struct {
 
 	Batch      int           // most messages handled between two acknowledgements; 0 means 64
 	Linger     time.Duration // how long to wait for more messages of a batch; 0 means 5 ms
-	AckWait    time.Duration // redelivery after this; long work is kept alive by the transport; 0 means 30 s
+	AckWait    time.Duration // redelivery after this; long work is kept alive by the transport; 0 means 10 s
 	MaxDeliver int           // attempts before the message goes to the dead-letter stream; 0 means 8
 
 	// Report is told of every message that failed. It may be nil.

@@ -27,7 +27,7 @@ func Run(ctx context.Context, common node.Config, cfg Config, log *zap.Logger) e
 		Stream: wire.StreamJob, Consumer: "trainer", Filters: []string{wire.AllTrainJobs},
 		Handler: New(cfg, n.Instance, app.Version, n.Store, artifacts), Sink: n.Store,
 		// A job takes seconds: each is written, announced and acknowledged by itself.
-		Batch: 1, AckWait: time.Minute, MaxDeliver: 5,
+		Batch: 1, AckWait: 20 * time.Second, MaxDeliver: 5,
 	})
 	return n.Run(ctx)
 }

@@ -203,13 +203,17 @@ func (f *failures) report(ctx context.Context, x stage.Failure) {
 	switch {
 	case x.DeadLetter:
 		e.Code = "dead_letter"
-	case x.Stage == "write":
+	case x.Stage == "write" || errors.Is(x.Err, chio.ErrUnavailable):
 		e = event.Error{Class: event.Infrastructure, Code: "store_unavailable", Subject: n.Service, Severity: event.Critical}
 		f.mu.Lock()
 		f.down = true
 		f.mu.Unlock()
 	}
-	e.Message = fmt.Sprintf("%s: message %s on %s, attempt %d: %s: %v", x.Subscription, x.Message.ID, x.Message.Subject, x.Message.Attempt, x.Stage, x.Err)
+	if e.Code == "store_unavailable" {
+		e.Message = fmt.Sprintf("%s waits for ClickHouse, nothing is lost: %v", n.Service, x.Err)
+	} else {
+		e.Message = fmt.Sprintf("%s: message %s on %s, attempt %d: %s: %v", x.Subscription, x.Message.ID, x.Message.Subject, x.Message.Attempt, x.Stage, x.Err)
+	}
 	n.Log.Error("message failed", zap.String("consumer", x.Subscription), zap.String("subject", x.Message.Subject),
 		zap.String("id", x.Message.ID), zap.Int("attempt", x.Message.Attempt), zap.String("stage", x.Stage),
 		zap.Bool("dead_letter", x.DeadLetter), zap.Error(x.Err))
