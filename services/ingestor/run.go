@@ -9,7 +9,6 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/bellwether-forecast/bellwether/libs/event"
-	"github.com/bellwether-forecast/bellwether/libs/natsio"
 	"github.com/bellwether-forecast/bellwether/libs/wire"
 	"github.com/bellwether-forecast/bellwether/services/internal/node"
 )
@@ -43,7 +42,7 @@ func Run(ctx context.Context, common node.Config, cfg Config, log *zap.Logger) e
 		return n.Abort(ctx, err)
 	}
 	r, err := New(cfg, Deps{
-		Publisher: n.Bus, Sink: n.Store, Cursors: bucket{kv}, Reporter: n.Report, Log: n.Log, Metrics: n.Registry,
+		Publisher: n.Bus, Sink: n.Store, Cursors: node.Bucket{KV: kv}, Reporter: n.Report, Log: n.Log, Metrics: n.Registry,
 		Progress: func(p Progress) {
 			n.Log.Info("backfill", zap.Stringer("series", p.Series), zap.Time("done", p.Done), zap.Time("to", p.To), zap.Uint64("rows", p.Rows))
 		},
@@ -93,13 +92,4 @@ func (r *Runner) answer(ctx context.Context, data []byte) ([]byte, error) {
 		return nil, fmt.Errorf("refresh: encode the answer: %w", err)
 	}
 	return out, nil
-}
-
-// bucket is a key-value bucket as Cursors wants it: what is not there is nil.
-type bucket struct{ *natsio.KV }
-
-// Get implements Cursors.
-func (b bucket) Get(ctx context.Context, key string) ([]byte, error) {
-	value, _, err := b.KV.Get(ctx, key)
-	return value, err
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/bellwether-forecast/bellwether/libs/natsio"
 	"github.com/bellwether-forecast/bellwether/libs/stage"
 	"github.com/bellwether-forecast/bellwether/libs/wire"
+	"github.com/bellwether-forecast/bellwether/services/internal/node"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -76,7 +77,7 @@ func live(t *testing.T, b *natsio.Bus) (stop func()) {
 	}
 	cfg := quietConfig()
 	cfg.KeepFiringFor = 0
-	h, err := New(cfg, bucket{kv}, nil)
+	h, err := New(cfg, node.Bucket{KV: kv}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

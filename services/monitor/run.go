@@ -7,7 +7,6 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/bellwether-forecast/bellwether/libs/event"
-	"github.com/bellwether-forecast/bellwether/libs/natsio"
 	"github.com/bellwether-forecast/bellwether/libs/stage"
 	"github.com/bellwether-forecast/bellwether/libs/wire"
 	"github.com/bellwether-forecast/bellwether/services/internal/node"
@@ -26,7 +25,7 @@ func Run(ctx context.Context, common node.Config, cfg Config, log *zap.Logger) e
 	if err != nil {
 		return n.Abort(ctx, err)
 	}
-	h, err := New(cfg, bucket{kv}, nil)
+	h, err := New(cfg, node.Bucket{KV: kv}, nil)
 	if err != nil {
 		return n.Abort(ctx, err)
 	}
@@ -54,13 +53,4 @@ func Run(ctx context.Context, common node.Config, cfg Config, log *zap.Logger) e
 		}
 	})
 	return n.Run(ctx)
-}
-
-// bucket is a key-value bucket as State wants it: what is gone is nil.
-type bucket struct{ *natsio.KV }
-
-// Get implements State.
-func (b bucket) Get(ctx context.Context, key string) ([]byte, error) {
-	value, _, err := b.KV.Get(ctx, key)
-	return value, err
 }
