@@ -51,15 +51,8 @@ type (
 
 // Run implements the command.
 func (u *Up) Run(ctx context.Context, out Output) error {
-	names, err := choose("services", u.Services, event.Services())
+	names, parts, err := u.parts()
 	if err != nil {
-		return err
-	}
-	parts, err := choose("embed", u.Embed, []string{"bus", "store"})
-	if err != nil {
-		return err
-	}
-	if err := u.validate(names); err != nil {
 		return err
 	}
 	log, err := ops.Logger(out.Err, u.Common.LogLevel)
@@ -78,9 +71,17 @@ func (u *Up) Run(ctx context.Context, out Output) error {
 	return a.Run(ctx)
 }
 
-// validate checks the configuration of what will run, and of nothing else.
-func (u *Up) validate(names []string) error {
-	errs := []error{u.Common.Validate()}
+// parts returns the services to run and what to embed.
+func (u *Up) parts() (services, embed []string, err error) {
+	services, serr := choose("services", u.Services, event.Services())
+	embed, eerr := choose("embed", u.Embed, []string{"bus", "store"})
+	return services, embed, errors.Join(serr, eerr)
+}
+
+// Validate checks the configuration of what will run, and of nothing else. kong calls it.
+func (u *Up) Validate() error {
+	names, _, err := u.parts()
+	errs := []error{err, u.Common.Validate()}
 	for name, c := range map[string]interface{ Validate() error }{
 		event.Ingestor: ingestor.Config(u.Ingestor), event.Validator: validator.Config(u.Validator),
 		event.Trainer: trainer.Config(u.Trainer), event.Forecaster: forecaster.Config(u.Forecaster),

@@ -13,7 +13,6 @@ import (
 	"syscall"
 
 	"github.com/alecthomas/kong"
-	kongyaml "github.com/alecthomas/kong-yaml"
 	"go.uber.org/zap"
 
 	"github.com/bellwether-forecast/bellwether/libs/app"
@@ -26,7 +25,7 @@ func Options(name, help string) []kong.Option {
 	return []kong.Option{
 		kong.Name(name),
 		kong.Description(help + "\n\nEvery flag can also stand in a YAML file named by --config, and where it says so in the environment. A flag beats the environment, which beats the file."),
-		kong.Configuration(kongyaml.Loader),
+		kong.Configuration(loadFile),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, FlagsLast: true, WrapUpperBound: 110}),
 		kong.Vars{"version": app.Version},
 	}
@@ -57,20 +56,23 @@ func (s Service[C]) Main(args []string, stderr io.Writer) int {
 	return Exit(s.Name, s.run(ctx, args, stderr), stderr)
 }
 
+// flags are those of a service's binary.
+type flags[C settings] struct {
+	File
+	Common node.Config `embed:""`
+	Own    C           `embed:""`
+}
+
+// Validate reports every bad field. kong asks it before the parts, of which it would report the first.
+func (f *flags[C]) Validate() error { return errors.Join(f.Common.Validate(), f.Own.Validate()) }
+
 func (s Service[C]) run(ctx context.Context, args []string, stderr io.Writer) error {
-	var c struct {
-		File
-		Common node.Config `embed:""`
-		Own    C           `embed:""`
-	}
+	var c flags[C]
 	p, err := kong.New(&c, append(Options(s.Name, s.Help), kong.Writers(os.Stdout, stderr))...)
 	if err != nil {
 		return err
 	}
 	if _, err := p.Parse(args); err != nil {
-		return err
-	}
-	if err := errors.Join(c.Common.Validate(), c.Own.Validate()); err != nil {
 		return err
 	}
 	log, err := ops.Logger(stderr, c.Common.LogLevel)

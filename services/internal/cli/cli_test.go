@@ -69,3 +69,15 @@ func TestBadFieldsAreAllReported(t *testing.T) {
 		}
 	}
 }
+
+func TestUnknownKeyOfTheFileIsNamedWithTheNearest(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "x.yaml")
+	if err := os.WriteFile(file, []byte("limt: 2\nnats:\n  url: nats://x:4222\n  colour: red\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := Service[config]{Name: "x", Help: "x.", Run: func(context.Context, node.Config, config, *zap.Logger) error { return nil }}
+	err := s.run(t.Context(), []string{"--config=" + file}, &bytes.Buffer{})
+	if err == nil || !strings.Contains(err.Error(), `"limt" is not a flag; did you mean "limit"?`) || !strings.Contains(err.Error(), `"nats-colour" is not a flag`) || strings.Contains(err.Error(), "nats-url") {
+		t.Errorf("error %v, want both unknown keys and the nearest flag", err)
+	}
+}
