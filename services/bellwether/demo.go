@@ -357,14 +357,26 @@ func (d *demo) finish(ctx context.Context, started time.Time, out Output) error 
 		}
 	}
 	raised, resolved := d.alerts.totals()
+	better := 0
+	for _, s := range acc.Series {
+		if s.MAPE < s.NaiveMAPE {
+			better++
+		}
+	}
 	d.show.done()
 	fmt.Fprintf(out.Out, `
+Found       in %d days, %d forecast points scored: better than the seasonal naive forecast in %d of %d areas
+            80 %% intervals held %.0f %% of the observations, 90 %% intervals %.0f %%
+            %d observations kept back; %d alerts raised (%s), %d resolved
+
 ClickHouse  http://%s/?database=%s
 NATS        %s
 Try next    curl 'http://%s/?database=%s' -d 'SELECT * FROM v_scores_daily LIMIT 5 FORMAT PrettyCompact'
             %s status --nats-url=%s --clickhouse-addr=%s
             nats --server %s sub 'bw.alert.>'
-`, d.ch.Addr, d.ch.Database, d.nats.URL, d.ch.Addr, d.ch.Database, os.Args[0], d.nats.URL, d.ch.Addr, d.nats.URL)
+`, d.Replay, acc.N, better, len(acc.Series), 100*acc.Coverage80, 100*acc.Coverage90,
+		counts["v_quarantine"], raised, d.alerts.names(), resolved,
+		d.ch.Addr, d.ch.Database, d.nats.URL, d.ch.Addr, d.ch.Database, os.Args[0], d.nats.URL, d.ch.Addr, d.nats.URL)
 	fmt.Fprintf(out.Out, "demo: data=%s areas=%d observations=%d quarantined=%d forecasts=%d mape=%.2f naive_mape=%.2f alerts_raised=%d alerts_resolved=%d seconds=%d\n",
 		d.api.kind, len(d.areas), counts["v_observations"], counts["v_quarantine"], counts["v_forecasts"], acc.MAPE, acc.NaiveMAPE,
 		raised, resolved, int(time.Since(started).Seconds()))

@@ -5,7 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -163,6 +165,19 @@ func (l *alertLog) len() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return len(l.seen)
+}
+
+// names returns the names of the alerts that fired, in alphabetical order.
+func (l *alertLog) names() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	names := map[string]bool{}
+	for _, a := range l.seen {
+		if a.State == event.Firing {
+			names[a.Name] = true
+		}
+	}
+	return strings.Join(slices.Sorted(maps.Keys(names)), ", ")
 }
 
 // totals returns how many alerts fired and how many of them are resolved.
