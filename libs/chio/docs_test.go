@@ -121,6 +121,30 @@ func TestQueriesOfTheDocument(t *testing.T) {
 	}
 }
 
+// Somebody types the queries of the runbooks in the middle of an outage: they must at least run.
+func TestQueriesOfTheRunbooks(t *testing.T) {
+	s := open(t)
+	data, err := os.ReadFile("../../docs/runbooks.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for _, block := range regexp.MustCompile("(?s)```sql\n(.*?)```").FindAllStringSubmatch(string(data), -1) {
+		for q := range strings.SplitSeq(regexp.MustCompile(`--.*`).ReplaceAllString(block[1], ""), ";") {
+			if strings.TrimSpace(q) == "" {
+				continue
+			}
+			n++
+			if _, _, err := s.Query(t.Context(), q); err != nil {
+				t.Errorf("%v from query\n%s", err, q)
+			}
+		}
+	}
+	if n < 10 {
+		t.Errorf("%d queries found in the runbooks, want more: has their form changed?", n)
+	}
+}
+
 // What the document says about curl: the query is the body, database and format are parameters.
 func TestPlainHTTP(t *testing.T) {
 	cfg := config(t)
