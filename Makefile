@@ -39,7 +39,7 @@ engine: ## Unpack the embedded ClickHouse engine into the user's cache folder (o
 	@go run ./libs/embed/clickhouse/cmd/engine
 
 .PHONY: demo
-demo: build engine ## Run the demo: all services, bus and store in one process (DEMO_FLAGS=)
+demo: build engine ## Run the demo: the whole pipeline on replayed demand, with one fault of each kind (DEMO_FLAGS=)
 	./bin/bellwether demo $(DEMO_FLAGS)
 
 .PHONY: up

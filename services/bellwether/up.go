@@ -1,6 +1,7 @@
 package bellwether
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -67,7 +68,7 @@ func (u *Up) Run(ctx context.Context, out Output) error {
 		run := u.service(name)
 		a.Go(name, func(ctx context.Context) error { return supervise(ctx, name, log, run) })
 	}
-	fmt.Fprintf(out.Out, "running %s; stop with Ctrl-C\n", strings.Join(names, ", "))
+	fmt.Fprintf(out.Out, "running %s; stop with Ctrl-C\n", cmp.Or(strings.Join(names, ", "), "no service"))
 	return a.Run(ctx)
 }
 
