@@ -111,11 +111,11 @@ func TestInserts(t *testing.T) {
 		got = append(got, fmt.Sprint(in.table, " ", in.token, " ", len(in.rows)))
 	}
 	want := []string{
-		"scores BW_OBS:1-3:scores 2",
 		"forecasts BW_OBS:1-3:forecasts 1",
 		"observation_revisions BW_OBS:1-3:observation_revisions 3",
 		"observation_revisions BW_OBS:1-3:observation_revisions+ 3",
 		"observation_revisions BW_OBS:1-3:observation_revisions++ 1",
+		"scores BW_OBS:1-3:scores 2",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("inserts mismatch (-want +got):\n%s", diff)

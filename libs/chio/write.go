@@ -3,6 +3,7 @@ package chio
 import (
 	"context"
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/bellwether-forecast/bellwether/libs/record"
 	"github.com/bellwether-forecast/bellwether/libs/stage"
 )
 
@@ -20,9 +22,8 @@ const maxInsert = 500_000
 // maxParallel is the most inserts of one write at a time. A write seldom touches more tables.
 const maxParallel = 4
 
-// Write stores rows, one insert a table. It returns when the store has all of them. Tables are written side by side, but
-// for the table that comes last in rows: it is written when the others are stored. So a handler that finds a row of that
-// table in the record knows that all rows that came with it are there too.
+// Write stores rows, one insert a table, tables side by side. It returns when the store has all of them. Observations are
+// written when all other rows are stored: an observation in the record is the sign that its verdict is there too.
 //
 // Each insert carries token and the name of its table, by which the store recognises a repetition of one of the last
 // thousand inserts of the table. Older repetitions, and the same rows under another token, are stored again and shown
@@ -57,15 +58,11 @@ type insert struct {
 // inserts groups rows by table, at most so many an insert.
 func (s *Store) inserts(token string, rows []stage.Row, most int) ([]insert, error) {
 	tables := make(map[string][]reflect.Value)
-	var order []string // of first appearance
 	for _, row := range rows {
-		if _, ok := tables[row.Table()]; !ok {
-			order = append(order, row.Table())
-		}
 		tables[row.Table()] = append(tables[row.Table()], reflect.Indirect(reflect.ValueOf(row)))
 	}
 	var out []insert
-	for _, table := range order {
+	for _, table := range slices.Sorted(maps.Keys(tables)) {
 		l, err := s.layout(table, tables[table])
 		if err != nil {
 			return nil, err
@@ -80,15 +77,23 @@ func (s *Store) inserts(token string, rows []stage.Row, most int) ([]insert, err
 	return out, nil
 }
 
-// send makes the inserts: first those of all tables but the last, then those of the last.
+// send makes the inserts, those of observations last.
 func (s *Store) send(ctx context.Context, inserts []insert) error {
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.WriteTimeout)
 	defer cancel()
-	last := slices.IndexFunc(inserts, func(in insert) bool { return in.table == inserts[len(inserts)-1].table })
-	if err := s.sideBySide(ctx, inserts[:last]); err != nil {
+	sign := record.Observation{}.Table()
+	var first, last []insert
+	for _, in := range inserts {
+		if in.table == sign {
+			last = append(last, in)
+		} else {
+			first = append(first, in)
+		}
+	}
+	if err := s.sideBySide(ctx, first); err != nil {
 		return err
 	}
-	return s.sideBySide(ctx, inserts[last:])
+	return s.sideBySide(ctx, last)
 }
 
 // sideBySide makes inserts at the same time. A failure does not cancel the others: what they store need not be stored by

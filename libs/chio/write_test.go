@@ -249,3 +249,49 @@ func TestMetrics(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// The validator takes an observation in the record as the sign that its message was handled. So when the store refuses
+// what came with it, the observation must not be there.
+func TestObservationsAreWrittenWhenTheRestIs(t *testing.T) {
+	s := open(t)
+	exec := func(ctx context.Context, ddl string) {
+		t.Helper()
+		if err := s.conn.Exec(ctx, ddl); err != nil {
+			t.Fatal(err)
+		}
+	}
+	exec(t.Context(), "ALTER TABLE verdicts ADD CONSTRAINT refused CHECK series != 'eia.SIGN'")
+	mended := false
+	mend := func(ctx context.Context) {
+		if !mended {
+			exec(ctx, "ALTER TABLE verdicts DROP CONSTRAINT refused")
+		}
+		mended = true
+	}
+	t.Cleanup(func() { mend(context.WithoutCancel(t.Context())) })
+	rows := []stage.Row{
+		record.Observation{Series: "eia.SIGN", TS: hour(1), Value: 1, KnownAt: hour(1), Outcome: "pass", Unit: "MWh", Zone: "UTC", StepS: 3600},
+		record.Verdict{Series: "eia.SIGN", TS: hour(1), KnownAt: hour(1), Outcome: "pass"},
+	}
+	stored := func() int {
+		t.Helper()
+		_, found, err := s.Query(t.Context(), "SELECT ts FROM v_observations WHERE series = 'eia.SIGN'")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(found)
+	}
+	if err := s.Write(t.Context(), "sign", rows); !errors.Is(err, stage.ErrPermanent) {
+		t.Fatalf("Write = %v, want the constraint's refusal", err)
+	}
+	if n := stored(); n != 0 {
+		t.Errorf("%d observations without their verdict", n)
+	}
+	mend(t.Context())
+	if err := s.Write(t.Context(), "sign", rows); err != nil {
+		t.Fatal(err)
+	}
+	if n := stored(); n != 1 {
+		t.Errorf("%d observations after the second write, want 1", n)
+	}
+}
