@@ -23,7 +23,7 @@ func TestMistakesAreNamed(t *testing.T) {
 		want []string // all in one line
 	}{
 		"no areas":             {[]string{"up", "--ingestor-eia-key=K"}, []string{"ingestor-areas", "name at least one"}},
-		"no key":               {[]string{"up", "--ingestor-areas=TVA"}, []string{"api key", "EIA_API_KEY"}},
+		"no key":               {[]string{"up", "--ingestor-areas=TVA"}, []string{"eia-key", "EIA_API_KEY"}},
 		"bad range":            {append(up, "--forecaster-horizon=0"), []string{"forecaster-horizon", "1..1000"}},
 		"unknown service":      {append(up, "--services=forcaster"), []string{"services", "forcaster", "forecaster"}},
 		"unknown flag":         {append(up, "--areas=TVA"), []string{"--areas"}},

@@ -17,16 +17,19 @@ import (
 )
 
 // ErrUnavailable is wrapped by every error that tells the store cannot answer now: it is not reachable, it is
-// overloaded or read-only, it did not answer in time, or it was left alone because it failed a moment ago. Trying again
-// later may help. It is a stage.ErrUnavailable.
+// overloaded or read-only, it did not answer in time, it does not have the schema or does not let us in yet, or it was
+// left alone because it failed a moment ago. Trying again later may help, when somebody has mended the installation. It is a stage.ErrUnavailable.
 var ErrUnavailable = fmt.Errorf("store %w", stage.ErrUnavailable)
 
 // Codes of ClickHouse, see https://github.com/ClickHouse/ClickHouse/blob/master/src/Common/ErrorCodes.cpp.
 //
-// unavailable are those of a server that cannot do its work now.
+// unavailable are those of a server that cannot do its work now, or not for us.
 func unavailable(code int32) bool {
 	return slices.Contains([]int32{
 		3,   // UNEXPECTED_END_OF_FILE
+		16,  // NO_SUCH_COLUMN_IN_TABLE
+		60,  // UNKNOWN_TABLE
+		81,  // UNKNOWN_DATABASE
 		159, // TIMEOUT_EXCEEDED
 		198, // DNS_ERROR
 		202, // TOO_MANY_SIMULTANEOUS_QUERIES
@@ -44,6 +47,8 @@ func unavailable(code int32) bool {
 		286, // UNSATISFIED_QUORUM_FOR_PREVIOUS_WRITE
 		319, // UNKNOWN_STATUS_OF_INSERT
 		394, // QUERY_WAS_CANCELLED
+		497, // ACCESS_DENIED
+		516, // AUTHENTICATION_FAILED
 		999, // KEEPER_EXCEPTION
 	}, code)
 }
@@ -62,8 +67,18 @@ func rejected(code int32) bool {
 	}, code)
 }
 
-// classify wraps err in ErrUnavailable or stage.ErrPermanent where it is known to be one of them. What is neither, such
-// as a table that is missing or a password that is wrong, waits for somebody to mend the installation.
+// advice says what to do about a code.
+func advice(code int32) string {
+	switch code {
+	case 16, 60, 81:
+		return "; lay out the store with: bellwether migrate"
+	case 497, 516:
+		return "; check user, password and grants"
+	}
+	return ""
+}
+
+// classify wraps err in ErrUnavailable or stage.ErrPermanent where it is known to be one of them.
 func classify(err error) error {
 	err = shorten(err)
 	var server *clickhouse.Exception
@@ -75,7 +90,7 @@ func classify(err error) error {
 	case errors.As(err, &server):
 		switch {
 		case unavailable(server.Code):
-			return fmt.Errorf("%w: %w", ErrUnavailable, err)
+			return fmt.Errorf("%w: %w%s", ErrUnavailable, err, advice(server.Code))
 		case rejected(server.Code):
 			return fmt.Errorf("%w: %w", err, stage.ErrPermanent)
 		}

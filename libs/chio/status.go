@@ -31,14 +31,14 @@ type SeriesStatus struct {
 
 // Totals count rows of the whole record, without those that were replaced.
 type Totals struct {
-	Series       uint64
-	Observations uint64
-	Revisions    uint64
-	Held         uint64 // observations in quarantine that nobody has decided about
-	Forecasts    uint64 // forecast points
-	Scores       uint64
-	Models       uint64
-	AlertsOpen   uint64
+	Series       uint64 `json:"series"`
+	Observations uint64 `json:"observations"`
+	Revisions    uint64 `json:"revisions"`
+	Held         uint64 `json:"quarantined"` // observations in quarantine that nobody has decided about
+	Forecasts    uint64 `json:"forecasts"`   // forecast points
+	Scores       uint64 `json:"scores"`
+	Models       uint64 `json:"models"`
+	AlertsOpen   uint64 `json:"alerts_open"`
 }
 
 // Status returns an overview of the record.

@@ -29,6 +29,19 @@ var _ stage.Sink = (*Store)(nil)
 // Open connects to the store and asks it for a sign of life. It creates nothing: Migrate does. reg may be nil.
 // The caller closes the Store.
 func Open(ctx context.Context, cfg Config, reg prometheus.Registerer) (*Store, error) {
+	s, err := New(cfg, reg)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.Ping(ctx); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+// New returns a Store that connects when it is first used: what runs on it may start before the store does, and learns
+// that it is away from ErrUnavailable. Otherwise it is like Open.
+func New(cfg Config, reg prometheus.Registerer) (*Store, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
@@ -47,9 +60,6 @@ func Open(ctx context.Context, cfg Config, reg prometheus.Registerer) (*Store, e
 		Cooldown: cfg.Cooldown,
 		Failure:  func(err error) bool { return errors.Is(err, ErrUnavailable) },
 	}, reg)
-	if err := s.Ping(ctx); err != nil {
-		return nil, errors.Join(err, s.Close())
-	}
 	return s, nil
 }
 

@@ -197,7 +197,7 @@ func TestWriteErrors(t *testing.T) {
 	}{
 		"time out of range":    {row: record.Observation{TS: time.Date(20260, 1, 1, 0, 0, 0, 0, time.UTC)}, permanent: true, reason: "20260"},
 		"refused by the store": {row: rejectedTable{Value: -1}, permanent: true, reason: "positive"},
-		"table is missing":     {row: unknownTable{}, reason: "no_such_table"},
+		"table is missing":     {row: unknownTable{}, unavailable: true, reason: "no_such_table"},
 		"type unknown":         {row: badRow{}, reason: "float32"},
 		"cancelled":            {ctx: cancelled, row: record.Observation{}, reason: "canceled"},
 	} {

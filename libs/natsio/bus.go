@@ -78,7 +78,7 @@ func (b *Bus) dial(ctx context.Context) (*nats.Conn, error) {
 			b.log.Warn("bus does not answer, trying again", zap.String("url", b.cfg.URL), zap.Error(err))
 		}
 		if !wait(dialCtx, reconnectWait) {
-			return nil, fmt.Errorf("connect to bus at %s, %d tries: %w; start the server or correct the nats url", b.cfg.URL, tries, err)
+			return nil, fmt.Errorf("connect to %s, %d tries: %w: %w; start the server or correct nats-url", b.cfg.URL, tries, ErrUnavailable, err)
 		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"github.com/alecthomas/kong"
 	"go.uber.org/zap"
@@ -74,6 +75,7 @@ func (c Connection) bus(ctx context.Context) (*natsio.Bus, error) {
 	}
 	cfg := c.NATS
 	cfg.Name = "bellwether"
+	cfg.ConnectWait = min(cfg.ConnectWait, 3*time.Second) // a person waits
 	bus, err := natsio.Connect(ctx, cfg, zap.NewNop(), nil)
 	if err != nil {
 		return nil, fmt.Errorf("%w; is the pipeline up? Start it with: bellwether up", err)
@@ -84,7 +86,7 @@ func (c Connection) bus(ctx context.Context) (*natsio.Bus, error) {
 func (c Connection) store(ctx context.Context) (*chio.Store, error) {
 	store, err := chio.Open(ctx, c.Store, nil)
 	if err != nil {
-		return nil, fmt.Errorf("%w; is the pipeline up? Start it with: bellwether up", err)
+		return nil, fmt.Errorf("%w; is --clickhouse-addr right, and the store up?", err)
 	}
 	return store, nil
 }

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"go.uber.org/zap"
@@ -22,13 +24,13 @@ import (
 // production; only the bus and the store are embedded in this one.
 type Demo struct {
 	Exit      bool          `help:"End when done: code 0 only if every stage did its work. Without it the pipeline stays up."`
-	Dir       string        `help:"Folder of the demo's data and logs; emptied at the start." default:"data/demo" type:"path"`
+	Dir       string        `help:"Folder of the demo's data and logs. It must be new, empty, or of an earlier demo; that is emptied." default:"data/demo" type:"path"`
 	Data      string        `help:"CSV file of real demand, a folder that holds it, or 'generated'; the usual place if empty." env:"BELLWETHER_DATA"`
 	Start     time.Time     `help:"Begin of the replay (RFC 3339); about eight months before the end of the data by default."`
 	History   int           `help:"Days of history to backfill." default:"400"`
 	Replay    int           `help:"Days to replay hour by hour." default:"14"`
-	BusAddr   string        `help:"Address of the embedded bus." default:"127.0.0.1:4222"`
-	StoreAddr string        `help:"Address of the embedded store." default:"127.0.0.1:8123"`
+	BusAddr   string        `help:"Address of the embedded bus; a free port if the default one is taken." default:"127.0.0.1:4222"`
+	StoreAddr string        `help:"Address of the embedded store; a free port if the default one is taken." default:"127.0.0.1:8123"`
 	APIServer string        `help:"The EIA-shaped server; beside this binary by default." type:"path" name:"api-server"`
 	Patience  time.Duration `help:"Longest wait for any one thing to happen." default:"60s"`
 }
@@ -58,10 +60,7 @@ func (d *Demo) Run(ctx context.Context, out Output) error {
 	if err := d.validate(); err != nil {
 		return err
 	}
-	if err := os.RemoveAll(d.Dir); err != nil {
-		return fmt.Errorf("dir: %w", err)
-	}
-	if err := os.MkdirAll(filepath.Join(d.Dir, "logs"), 0o755); err != nil {
+	if err := clearDir(d.Dir); err != nil {
 		return fmt.Errorf("dir: %w", err)
 	}
 	a := app.New(30 * time.Second)
@@ -82,6 +81,9 @@ func (d *Demo) validate() error {
 	var errs []error
 	if d.History < 60 {
 		errs = append(errs, fmt.Errorf("history: %d days are fewer than 60", d.History))
+	}
+	if d.Patience <= 0 {
+		errs = append(errs, fmt.Errorf("patience: %s is not positive", d.Patience))
 	}
 	if d.Replay < 1 {
 		errs = append(errs, fmt.Errorf("replay: %d days are fewer than 1", d.Replay))
@@ -120,14 +122,15 @@ func (d *demo) startSource(ctx context.Context, a *app.App) (string, error) {
 		return "", err
 	}
 	run, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	a.OnStop("api server", func(context.Context) error { cancel(); return nil })
 	var args []string
 	if d.Data != "" {
 		args = []string{"--data=" + d.Data}
 	}
 	if d.api, err = startAPI(run, path, args...); err != nil {
+		cancel()
 		return "", err
 	}
+	a.OnStop("api server", func(context.Context) error { cancel(); <-d.api.done; return nil })
 	for _, x := range d.api.info.Areas {
 		d.areas = append(d.areas, x.ID)
 	}
@@ -174,7 +177,7 @@ func (d *demo) apiServer() (string, error) {
 
 func (d *demo) startEmbedded(ctx context.Context, a *app.App) (string, error) {
 	e, err := openEmbedded(ctx, a, embedded{
-		dir: d.Dir, bus: true, store: true, busAddr: freeAddr(ctx, d.BusAddr), storeAddr: freeAddr(ctx, d.StoreAddr),
+		dir: d.Dir, bus: true, store: true, busAddr: freeAddr(ctx, d.BusAddr, defaultBusAddr), storeAddr: freeAddr(ctx, d.StoreAddr, defaultStoreAddr),
 		nats: natsio.Config{}, clickhouse: chio.DefaultConfig(),
 	}, d.log)
 	if err != nil {
@@ -369,14 +372,14 @@ Found       in %d days, %d forecast points scored: better than the seasonal naiv
             80 %% intervals held %.0f %% of the observations, 90 %% intervals %.0f %%
             %d observations kept back; %d alerts raised (%s), %d resolved
 
-ClickHouse  http://%s/?database=%s
+%sClickHouse  http://%s/?database=%s
 NATS        %s
 Try next    curl 'http://%s/?database=%s' -d 'SELECT * FROM v_scores_daily LIMIT 5 FORMAT PrettyCompact'
             %s status --nats-url=%s --clickhouse-addr=%s
             nats --server %s sub 'bw.alert.>'
 `, d.Replay, acc.N, better, len(acc.Series), 100*acc.Coverage80, 100*acc.Coverage90,
 		counts["v_quarantine"], raised, d.alerts.names(), resolved,
-		d.ch.Addr, d.ch.Database, d.nats.URL, d.ch.Addr, d.ch.Database, os.Args[0], d.nats.URL, d.ch.Addr, d.nats.URL)
+		d.again(), d.ch.Addr, d.ch.Database, d.nats.URL, d.ch.Addr, d.ch.Database, os.Args[0], d.nats.URL, d.ch.Addr, d.nats.URL)
 	fmt.Fprintf(out.Out, "demo: data=%s areas=%d observations=%d quarantined=%d forecasts=%d mape=%.2f naive_mape=%.2f alerts_raised=%d alerts_resolved=%d seconds=%d\n",
 		d.api.kind, len(d.areas), counts["v_observations"], counts["v_quarantine"], counts["v_forecasts"], acc.MAPE, acc.NaiveMAPE,
 		raised, resolved, int(time.Since(started).Seconds()))
@@ -384,4 +387,40 @@ Try next    curl 'http://%s/?database=%s' -d 'SELECT * FROM v_scores_daily LIMIT
 		return fmt.Errorf("%d alerts were raised but %d resolved", raised, resolved)
 	}
 	return nil
+}
+
+// again says how to have the bus and store back when the demo ends at once.
+func (d *demo) again() string {
+	if !d.Exit {
+		return ""
+	}
+	return fmt.Sprintf("Look again  %s up --services=none --dir=%s\n", os.Args[0], d.Dir)
+}
+
+// marker is the file by which a demo knows a folder of its own. It holds the process id of the demo that uses it.
+const marker = "bellwether-demo.pid"
+
+// clearDir empties the folder of an earlier demo, and makes it if it is not there. A folder that is not a demo's is left
+// alone, and so is one whose demo still runs.
+func clearDir(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	if len(entries) > 0 {
+		text, err := os.ReadFile(filepath.Join(dir, marker))
+		if err != nil {
+			return fmt.Errorf("%s has files that are not a demo's; name a new folder", dir)
+		}
+		if pid, err := strconv.Atoi(strings.TrimSpace(string(text))); err == nil && pid != os.Getpid() && syscall.Kill(pid, 0) == nil {
+			return fmt.Errorf("%s is in use by process %d; stop it or name another folder", dir, pid)
+		}
+		if err := os.RemoveAll(dir); err != nil {
+			return err
+		}
+	}
+	if err := os.MkdirAll(filepath.Join(dir, "logs"), 0o755); err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(dir, marker), []byte(strconv.Itoa(os.Getpid())+"\n"), 0o600)
 }

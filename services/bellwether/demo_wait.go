@@ -98,8 +98,17 @@ func (d *demo) settle(ctx context.Context) error {
 	return d.until(ctx, "the pipeline to take in the hour", d.settled)
 }
 
-// freeAddr returns addr when it can be listened on, else the same host with a free port.
-func freeAddr(ctx context.Context, addr string) string {
+// Default addresses of the embedded bus and store.
+const (
+	defaultBusAddr   = "127.0.0.1:4222"
+	defaultStoreAddr = "127.0.0.1:8123"
+)
+
+// freeAddr returns addr, but a free port of the same host when addr is the default and taken.
+func freeAddr(ctx context.Context, addr, byDefault string) string {
+	if addr != byDefault {
+		return addr
+	}
 	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", addr)
 	if err == nil {
 		_ = l.Close()

@@ -188,7 +188,7 @@ func (r report) print(w io.Writer) {
 	t.Render()
 
 	if len(r.Alerts) == 0 {
-		fmt.Fprintln(w, "no open alerts")
+		fmt.Fprintln(w, "no open alerts"+r.unwatched())
 		return
 	}
 	t = newTable(w, "open alert", "severity", "class", "since", "summary")
@@ -196,6 +196,16 @@ func (r report) print(w io.Writer) {
 		t.AppendRow(table.Row{a.Name, a.Severity, a.Class, a.Since.Format(time.DateTime), a.Summary})
 	}
 	t.Render()
+}
+
+// unwatched warns when no monitor is there to raise alerts.
+func (r report) unwatched() string {
+	for _, s := range r.Services {
+		if s.Name == event.Monitor && s.Instances == 0 {
+			return "; but no monitor answers, so none would be raised"
+		}
+	}
+	return ""
 }
 
 func newTable(w io.Writer, header ...any) table.Writer {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/bellwether-forecast/bellwether/libs/chio"
@@ -75,6 +76,20 @@ func (t *Train) ids(ctx context.Context) ([]series.ID, error) {
 			return nil, err
 		}
 		ids = append(ids, id)
+	}
+	store, err := t.store(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer store.Close()
+	known, err := store.SeriesIDs(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, id := range ids {
+		if !slices.Contains(known, id) {
+			return nil, fmt.Errorf("%s: the record has no such series; bellwether status lists those it has", id)
+		}
 	}
 	return ids, nil
 }
@@ -173,8 +188,15 @@ type Alerts struct {
 
 // Run implements the command.
 func (a *Alerts) Run(ctx context.Context, out Output) error {
-	if err := a.open(ctx, out); err != nil || !a.Follow {
-		return err
+	if err := a.open(ctx, out); err != nil {
+		if !a.Follow {
+			return err
+		}
+		// The bus may have something to say about it.
+		fmt.Fprintln(out.Err, "bellwether: open alerts are not known:", err)
+	}
+	if !a.Follow {
+		return nil
 	}
 	bus, err := a.bus(ctx)
 	if err != nil {

@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -64,8 +66,8 @@ func (u *Up) Run(ctx context.Context, out Output) error {
 	if err := u.embed(ctx, a, parts, log, out.Out); err != nil {
 		return errors.Join(err, a.Close(ctx))
 	}
-	for _, name := range names {
-		run := u.service(name)
+	for i, name := range names {
+		run := u.service(name, i)
 		a.Go(name, func(ctx context.Context) error { return supervise(ctx, name, log, run) })
 	}
 	fmt.Fprintf(out.Out, "running %s; stop with Ctrl-C\n", cmp.Or(strings.Join(names, ", "), "no service"))
@@ -100,29 +102,45 @@ func (u *Up) Validate() error {
 	return errors.Join(errs...)
 }
 
-func (u *Up) service(name string) func(context.Context, *zap.Logger) error {
+// service returns how to run the i-th service. With a fixed --http each takes a port of its own, from there on upwards.
+func (u *Up) service(name string, i int) func(context.Context, *zap.Logger) error {
+	common := u.Common
+	common.HTTP = nextPort(common.HTTP, i)
 	switch name {
 	case event.Ingestor:
 		return func(ctx context.Context, log *zap.Logger) error {
-			return ingestor.Run(ctx, u.Common, ingestor.Config(u.Ingestor), log)
+			return ingestor.Run(ctx, common, ingestor.Config(u.Ingestor), log)
 		}
 	case event.Validator:
 		return func(ctx context.Context, log *zap.Logger) error {
-			return validator.Run(ctx, u.Common, validator.Config(u.Validator), log)
+			return validator.Run(ctx, common, validator.Config(u.Validator), log)
 		}
 	case event.Trainer:
 		return func(ctx context.Context, log *zap.Logger) error {
-			return trainer.Run(ctx, u.Common, trainer.Config(u.Trainer), log)
+			return trainer.Run(ctx, common, trainer.Config(u.Trainer), log)
 		}
 	case event.Forecaster:
 		return func(ctx context.Context, log *zap.Logger) error {
-			return forecaster.Run(ctx, u.Common, forecaster.Config(u.Forecaster), log)
+			return forecaster.Run(ctx, common, forecaster.Config(u.Forecaster), log)
 		}
 	default:
 		return func(ctx context.Context, log *zap.Logger) error {
-			return monitor.Run(ctx, u.Common, monitor.Config(u.Monitor), log)
+			return monitor.Run(ctx, common, monitor.Config(u.Monitor), log)
 		}
 	}
+}
+
+// nextPort returns addr with its port raised by i; port 0 stays, as every service then gets a free one.
+func nextPort(addr string, i int) string {
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return addr
+	}
+	n, err := strconv.Atoi(port)
+	if err != nil || n == 0 {
+		return addr
+	}
+	return net.JoinHostPort(host, strconv.Itoa(n+i))
 }
 
 // embed starts the embedded bus and store, lays out both, and points the services at them.

@@ -35,6 +35,7 @@ func spawn(ctx context.Context, dir, name, path string, args ...string) (*proces
 	}
 	cmd := exec.CommandContext(ctx, path, args...)
 	cmd.Stdout, cmd.Stderr = log, log
+	cmd.SysProcAttr = dieWithParent()
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.WaitDelay = 10 * time.Second
 	if err := cmd.Start(); err != nil {
@@ -73,6 +74,7 @@ type api struct {
 	url  string
 	kind string // "real" or "generated"
 	info apiInfo
+	done chan struct{} // closed when the server has ended
 }
 
 type apiInfo struct {
@@ -89,6 +91,7 @@ type apiInfo struct {
 // startAPI starts the server, which prints its address when it is ready.
 func startAPI(ctx context.Context, path string, args ...string) (*api, error) {
 	cmd := exec.CommandContext(ctx, path, append([]string{"--listen=127.0.0.1:0"}, args...)...)
+	cmd.SysProcAttr = dieWithParent()
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	stdout, err := cmd.StdoutPipe()
@@ -100,10 +103,17 @@ func startAPI(ctx context.Context, path string, args ...string) (*api, error) {
 	}
 	line, err := bufio.NewReader(stdout).ReadString('\n')
 	if err != nil {
-		return nil, fmt.Errorf("api-server: %w: %s", errors.Join(err, cmd.Wait()), strings.TrimSpace(stderr.String()))
+		err = errors.Join(cmd.Wait(), err)
+		if said := strings.TrimSpace(stderr.String()); said != "" {
+			return nil, errors.New(said)
+		}
+		return nil, fmt.Errorf("api-server: %w", err)
 	}
-	url := regexp.MustCompile(`http://\S+`).FindString(line)
-	a := &api{url: url}
+	a := &api{url: regexp.MustCompile(`http://\S+`).FindString(line), done: make(chan struct{})}
+	go func() {
+		_ = cmd.Wait() // it ends when it is told to
+		close(a.done)
+	}()
 	if err := a.call(ctx, http.MethodGet, "/_sim/info", nil, &a.info); err != nil {
 		return nil, err
 	}

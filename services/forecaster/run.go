@@ -17,7 +17,7 @@ func Run(ctx context.Context, common node.Config, cfg Config, log *zap.Logger) e
 	if err != nil {
 		return err
 	}
-	artifacts, err := n.Bus.Objects(ctx, wire.BucketArtifact)
+	artifacts, err := n.Objects(ctx, wire.BucketArtifact)
 	if err != nil {
 		return n.Abort(ctx, err)
 	}

@@ -56,7 +56,7 @@ type Config struct {
 // EIAConfig says how to read the EIA API v2.
 type EIAConfig struct {
 	URL      string        `help:"Base URL of the API." default:"https://api.eia.gov" env:"EIA_URL"`
-	Key      Secret        `help:"API key. Give it by environment or file, not on the command line." env:"EIA_API_KEY" hidden:""`
+	Key      Secret        `help:"API key. Give it by environment or file, not on the command line." env:"EIA_API_KEY" placeholder:"KEY"`
 	KeyFile  string        `help:"File that holds the API key." env:"EIA_API_KEY_FILE"`
 	Route    string        `help:"Route under /v2/electricity/rto/: region-data or region-sub-ba-data." default:"region-data" env:"EIA_ROUTE"`
 	Type     string        `help:"Data type of region-data: D is demand." default:"D"`
@@ -147,9 +147,9 @@ func (c *EIAConfig) validate(refuse func(field, format string, args ...any), pos
 	}
 	switch {
 	case c.Key == "" && c.KeyFile == "":
-		refuse("api key", "missing; set EIA_API_KEY to the key from your registration e-mail (https://www.eia.gov/opendata/register.php)")
+		refuse("eia-key", "missing; set EIA_API_KEY to the key from your registration e-mail (https://www.eia.gov/opendata/register.php)")
 	case c.Key != "" && c.KeyFile != "":
-		refuse("api key", "given twice; set EIA_API_KEY or EIA_API_KEY_FILE, not both")
+		refuse("eia-key", "given twice; set EIA_API_KEY or EIA_API_KEY_FILE, not both")
 	}
 	if c.Route != eia.RouteRegion && c.Route != eia.RouteSubBA {
 		refuse("eia-route", "%q is not read; set %s or %s", c.Route, eia.RouteRegion, eia.RouteSubBA)

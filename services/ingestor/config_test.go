@@ -34,7 +34,7 @@ func TestDefaultsNeedAreasAndKey(t *testing.T) {
 	c := parse(t)
 	want := []string{
 		"areas: none given; name at least one, for example PJM,MISO,ERCO",
-		"api key: missing; set EIA_API_KEY to the key from your registration e-mail (https://www.eia.gov/opendata/register.php)",
+		"eia-key: missing; set EIA_API_KEY to the key from your registration e-mail (https://www.eia.gov/opendata/register.php)",
 	}
 	if got := strings.Split(fmt.Sprint(c.Validate()), "\n"); !slices.Equal(got, want) {
 		t.Errorf("Validate() = %q, want %q", got, want)
@@ -71,7 +71,7 @@ func TestValidateReportsAll(t *testing.T) {
 		}
 	}
 	want := []string{
-		"source", "areas", "areas", "poll", "repull", "lag", "start", "concurrency", "eia-url", "api key", "eia-route", "eia-rate",
+		"source", "areas", "areas", "poll", "repull", "lag", "start", "concurrency", "eia-url", "eia-key", "eia-route", "eia-rate",
 		"eia-tries", "eia-failures", "eia-timeout", "eia-wait", "eia-max-wait", "eia-cooldown",
 	}
 	if !slices.Equal(fields, want) {

@@ -37,12 +37,12 @@ func Run(ctx context.Context, common node.Config, cfg Config, log *zap.Logger) e
 	if err != nil {
 		return err
 	}
-	kv, err := n.Bus.KV(ctx, wire.BucketCursor)
+	kv, err := n.KV(ctx, wire.BucketCursor)
 	if err != nil {
 		return n.Abort(ctx, err)
 	}
 	r, err := New(cfg, Deps{
-		Publisher: n.Bus, Sink: n.Store, Cursors: node.Bucket{KV: kv}, Reporter: n.Report, Log: n.Log, Metrics: n.Registry,
+		Publisher: n.Bus, Sink: n.Store, Cursors: kv, Reporter: n.Report, Log: n.Log, Metrics: n.Registry,
 		Progress: func(p Progress) {
 			n.Log.Info("backfill", zap.Stringer("series", p.Series), zap.Time("done", p.Done), zap.Time("to", p.To), zap.Uint64("rows", p.Rows))
 		},
@@ -79,6 +79,9 @@ func (r *Runner) answer(ctx context.Context, data []byte) ([]byte, error) {
 		if err := json.Unmarshal(data, &req); err != nil {
 			return nil, fmt.Errorf(`refresh: body is not {"as_of": "2023-01-02T05:00:00Z"}: %w`, err)
 		}
+	}
+	if limit := r.deps.Now().Add(time.Hour); req.AsOf.After(limit) {
+		return nil, fmt.Errorf("as_of: %s is in the future", req.AsOf.Format(time.RFC3339))
 	}
 	run, err := r.Refresh(ctx, req.AsOf)
 	if err != nil {

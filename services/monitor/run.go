@@ -21,11 +21,11 @@ func Run(ctx context.Context, common node.Config, cfg Config, log *zap.Logger) e
 	if err != nil {
 		return err
 	}
-	kv, err := n.Bus.KV(ctx, wire.BucketAlert)
+	kv, err := n.KV(ctx, wire.BucketAlert)
 	if err != nil {
 		return n.Abort(ctx, err)
 	}
-	h, err := New(cfg, node.Bucket{KV: kv}, nil)
+	h, err := New(cfg, kv, nil)
 	if err != nil {
 		return n.Abort(ctx, err)
 	}
@@ -40,6 +40,7 @@ func Run(ctx context.Context, common node.Config, cfg Config, log *zap.Logger) e
 	n.Go("flush", func(ctx context.Context) error {
 		t := time.NewTicker(flushEvery)
 		defer t.Stop()
+		var told time.Time
 		for {
 			select {
 			case <-t.C:
@@ -47,7 +48,8 @@ func Run(ctx context.Context, common node.Config, cfg Config, log *zap.Logger) e
 				return nil
 			}
 			// What could not be said is kept and said at the next turn.
-			if err := h.Flush(ctx, n.Store, n.Bus); err != nil && ctx.Err() == nil {
+			if err := h.Flush(ctx, n.Store, n.Bus); err != nil && ctx.Err() == nil && time.Since(told) > time.Minute {
+				told = time.Now()
 				n.Log.Warn("alerts not said yet", zap.Error(err))
 			}
 		}

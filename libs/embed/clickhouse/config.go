@@ -101,6 +101,7 @@ const engineConfig = `<clickhouse>
     <max_server_memory_usage>%d</max_server_memory_usage>
     <mark_cache_size>268435456</mark_cache_size>
     <timezone>UTC</timezone>
+    <logger><console>false</console></logger>
 </clickhouse>
 `
 

@@ -15,7 +15,7 @@ type Config struct {
 	NATS  natsio.Config `embed:"" prefix:"nats-"`
 	Store chio.Config   `embed:"" prefix:"clickhouse-" envprefix:"BELLWETHER_CLICKHOUSE_"`
 
-	HTTP      string        `help:"Address of /livez, /readyz and /metrics; port 0 picks one, empty serves none." default:"127.0.0.1:0" env:"BELLWETHER_HTTP"`
+	HTTP      string        `help:"Address of /livez, /readyz and /metrics; port 0 picks one, empty serves none. Several services in one process take consecutive ports." default:"127.0.0.1:0" env:"BELLWETHER_HTTP"`
 	Instance  string        `help:"Name of this process in events; the host's name and process id by default." env:"BELLWETHER_INSTANCE"`
 	Heartbeat time.Duration `help:"Time between heartbeats and lag events." default:"5s" env:"BELLWETHER_HEARTBEAT"`
 	Drain     time.Duration `help:"Time to finish work in hand on shutdown." default:"8s"`

@@ -32,11 +32,12 @@ type Node struct {
 	Log      *zap.Logger
 	Registry *prometheus.Registry
 
-	app     *app.App
-	cfg     Config
-	verbs   verbs
-	mu      sync.Mutex
-	watched []consumer
+	app      *app.App
+	cfg      Config
+	verbs    verbs
+	mu       sync.Mutex
+	watched  []consumer
+	stopping bool
 }
 
 // verbs are the requests a service answers on bw.ctl.<service>.<verb>.
@@ -45,7 +46,9 @@ type verbs map[string]func(ctx context.Context, data []byte) ([]byte, error)
 type consumer struct{ stream, name string }
 
 // Start connects the service and registers its common tasks. On error everything already open is closed.
-// A missing bus, store or schema is waited for, with a log line, until ctx is done.
+//
+// A bus that is not there yet is waited for, with a log line, until ctx is done; probes answer meanwhile. The store is not
+// waited for: what needs it waits by itself and says so on the bus.
 func Start(ctx context.Context, service string, cfg Config, log *zap.Logger) (*Node, error) {
 	n := &Node{Service: service, Instance: cfg.Instance, Log: log.Named(service), Registry: ops.Registry(), app: app.New(cfg.Drain), cfg: cfg, verbs: verbs{}}
 	if n.Instance == "" {
@@ -62,20 +65,42 @@ func Start(ctx context.Context, service string, cfg Config, log *zap.Logger) (*N
 }
 
 func (n *Node) connect(ctx context.Context) error {
-	natsCfg := n.cfg.NATS
-	natsCfg.Name = n.Instance
-	bus, err := natsio.Connect(ctx, natsCfg, n.Log.Named("nats"), n.Registry)
-	if err != nil {
+	if err := n.serve(ctx); err != nil {
 		return err
 	}
-	n.Bus = bus
-	n.app.OnStop("nats", func(context.Context) error { bus.Close(); return nil })
-	if n.Store, err = n.openStore(ctx); err != nil {
+	var err error
+	if n.Store, err = chio.New(n.cfg.Store, n.Registry); err != nil {
 		return err
 	}
 	n.app.OnStop("clickhouse", func(context.Context) error { return n.Store.Close() })
+	bus, err := n.connectBus(ctx)
+	if err != nil {
+		return err
+	}
+	n.app.OnStop("nats", func(context.Context) error { bus.Close(); return nil })
+	n.mu.Lock()
+	n.Bus = bus
+	n.mu.Unlock()
 	n.Report = report.New(n.Service, n.Instance, app.Version, bus, nil)
 	n.app.Go("heartbeat", n.beat)
+	return nil
+}
+
+// connectBus tries until the bus answers. The wait of one try is the configuration's.
+func (n *Node) connectBus(ctx context.Context) (*natsio.Bus, error) {
+	cfg := n.cfg.NATS
+	cfg.Name = n.Instance
+	for {
+		bus, err := natsio.Connect(ctx, cfg, n.Log.Named("nats"), n.Registry)
+		if err == nil || ctx.Err() != nil || !errors.Is(err, natsio.ErrUnavailable) {
+			return bus, err
+		}
+		n.Log.Warn("still waiting for the bus", zap.Error(err))
+	}
+}
+
+// serve answers probes and metrics from now until the node is closed.
+func (n *Node) serve(ctx context.Context) error {
 	if n.cfg.HTTP == "" {
 		return nil
 	}
@@ -84,30 +109,61 @@ func (n *Node) connect(ctx context.Context) error {
 		return err
 	}
 	n.Log.Info("serving probes and metrics", zap.String("address", l.Addr().String()))
-	n.app.Go("http", ops.Serve(l, n.Registry, n.ready))
+	until, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	done := make(chan error, 1)
+	go func() { done <- ops.Serve(l, n.Registry, n.ready)(until) }()
+	n.app.OnStop("http", func(context.Context) error { cancel(); return <-done })
+	// Not ready from the moment the node is asked to stop, while the probes go on answering.
+	n.app.Go("ready", func(ctx context.Context) error {
+		<-ctx.Done()
+		n.mu.Lock()
+		n.stopping = true
+		n.mu.Unlock()
+		return nil
+	})
 	return nil
 }
 
-// openStore waits until the store answers and has its schema: services may start before the store does.
-func (n *Node) openStore(ctx context.Context) (*chio.Store, error) {
-	for {
-		store, err := chio.Open(ctx, n.cfg.Store, n.Registry)
-		if err == nil {
-			return store, nil
+// await calls open until what it opens is there: buckets and streams are laid out by somebody else.
+func await[T any](ctx context.Context, n *Node, what string, open func(context.Context, string) (T, error)) (T, error) {
+	for told := false; ; told = true {
+		v, err := open(ctx, what)
+		if err == nil || !errors.Is(err, natsio.ErrNotFound) {
+			return v, err
 		}
-		if !errors.Is(err, chio.ErrUnavailable) {
-			return nil, err
+		if !told {
+			n.Log.Warn("the bus does not have it yet, waiting; lay out the bus with: bellwether provision", zap.String("bucket", what))
 		}
-		n.Log.Warn("waiting for ClickHouse", zap.Error(err))
 		select {
 		case <-ctx.Done():
-			return nil, err
+			return v, err
 		case <-time.After(time.Second):
 		}
 	}
 }
 
-func (n *Node) ready() error { return n.Bus.Ready() }
+// KV opens a key-value bucket, waiting until it exists.
+func (n *Node) KV(ctx context.Context, name string) (Bucket, error) {
+	kv, err := await(ctx, n, name, n.Bus.KV)
+	return Bucket{kv}, err
+}
+
+// Objects opens an object store, waiting until it exists.
+func (n *Node) Objects(ctx context.Context, name string) (*natsio.Objects, error) {
+	return await(ctx, n, name, n.Bus.Objects)
+}
+
+func (n *Node) ready() error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	switch {
+	case n.stopping:
+		return errors.New("stopping")
+	case n.Bus == nil:
+		return errors.New("nats: not connected yet")
+	}
+	return n.Bus.Ready()
+}
 
 // Go adds a task; the service stops when it ends.
 func (n *Node) Go(name string, run func(ctx context.Context) error) { n.app.Go(name, run) }
