@@ -47,7 +47,7 @@ func Connect(ctx context.Context, cfg Config, log *zap.Logger, reg prometheus.Re
 		log = zap.NewNop()
 	}
 	cfg = cfg.withDefaults()
-	b := &Bus{cfg: cfg, log: log, metrics: newMetrics(reg), backoff: newBackoff(cfg.Backoff), closed: make(chan struct{})}
+	b := &Bus{cfg: cfg, log: log, metrics: newMetrics(), backoff: newBackoff(cfg.Backoff), closed: make(chan struct{})}
 	nc, err := b.dial(ctx)
 	if err != nil {
 		return nil, err
@@ -62,6 +62,7 @@ func Connect(ctx context.Context, cfg Config, log *zap.Logger, reg prometheus.Re
 		return nil, fmt.Errorf("open jetstream: %w", err)
 	}
 	b.nc, b.js = nc, js
+	b.metrics.register(reg) // not before: who fails to connect may try again with the same registry
 	b.metrics.connected.Set(1)
 	return b, nil
 }

@@ -2,10 +2,12 @@ package natsio_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/goleak"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest"
@@ -139,4 +141,17 @@ func TestPublishAndConsume(t *testing.T) {
 		t.Errorf("got %+v, want %+v", in, want)
 	}
 	eventually(t, "processed", func() bool { return b.Processed() == 1 })
+}
+
+// A service that starts before the bus does tries again with the registry it has.
+func TestConnectMayBeTriedAgain(t *testing.T) {
+	reg := prometheus.NewRegistry()
+	if _, err := natsio.Connect(t.Context(), natsio.Config{URL: "nats://127.0.0.1:1", ConnectWait: time.Millisecond}, nil, reg); !errors.Is(err, natsio.ErrUnavailable) {
+		t.Fatalf("Connect to nothing = %v, want ErrUnavailable", err)
+	}
+	b, err := natsio.Connect(t.Context(), natsio.Config{URL: openServer(t).URL()}, nil, reg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.Close()
 }

@@ -22,8 +22,8 @@ type metrics struct {
 }
 
 // newMetrics registers with reg, unless it is nil.
-func newMetrics(reg prometheus.Registerer) *metrics {
-	m := &metrics{
+func newMetrics() *metrics {
+	return &metrics{
 		messages: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "bellwether_bus_messages_total", Help: "Messages delivered to a consumer, by what became of them.",
 		}, []string{"consumer", "outcome"}),
@@ -47,10 +47,13 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			Name: "bellwether_bus_reconnects_total", Help: "How often a lost connection to the bus was restored.",
 		}),
 	}
+}
+
+// register makes the metrics visible; reg may be nil.
+func (m *metrics) register(reg prometheus.Registerer) {
 	if reg != nil {
 		reg.MustRegister(m.messages, m.redelivered, m.outages, m.batch, m.published, m.connected, m.reconnects)
 	}
-	return m
 }
 
 // consumerMetrics are the metrics of one consumer, looked up once.

@@ -39,6 +39,19 @@ func codes() []code {
 	}
 }
 
+// distinct leaves out errors that say the same: what is wrong with the whole source goes wrong for every series.
+func distinct(errs []error) []error {
+	var out []error
+	seen := map[string]bool{}
+	for _, err := range errs {
+		if !seen[err.Error()] {
+			seen[err.Error()] = true
+			out = append(out, err)
+		}
+	}
+	return out
+}
+
 // finish writes the line of the refresh log, reports, and returns the run with everything that went wrong. broken is
 // trouble with our own bus and store.
 func (r *Runner) finish(
@@ -51,7 +64,7 @@ func (r *Runner) finish(
 	rec.FinishedAt = r.deps.Now().UTC()
 	rec.Series = uint32(len(r.cfg.Areas))
 	rec.Status = "ok"
-	err := errors.Join(append(run.errs, broken)...)
+	err := errors.Join(append(distinct(run.errs), broken)...)
 	if broken != nil {
 		rec.Status, rec.ErrorClass, rec.Error = "failed", string(event.Infrastructure), broken.Error()
 	}

@@ -93,10 +93,8 @@ func (r *run) unknown(ask func() ([]string, error)) ([]string, error) {
 // trouble returns the different errors of one kind as one line, or "".
 func (r *run) trouble(kind error) string {
 	var lines []string
-	seen := map[string]bool{}
-	for _, err := range r.errs {
-		if errors.Is(err, kind) && !seen[err.Error()] {
-			seen[err.Error()] = true
+	for _, err := range distinct(r.errs) {
+		if errors.Is(err, kind) {
 			lines = append(lines, err.Error())
 		}
 	}

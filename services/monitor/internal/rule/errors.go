@@ -45,7 +45,7 @@ func (r *errorRule) observe(at time.Time, e event.Event) []alert.Signal {
 
 func summary(service, code, subject string) string {
 	s := service + ": " + strings.ReplaceAll(code, "_", " ")
-	if subject != "" {
+	if subject != "" && subject != service {
 		s += ": " + subject
 	}
 	return s
