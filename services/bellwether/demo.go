@@ -71,7 +71,6 @@ func (d *Demo) Run(ctx context.Context, out Output) error {
 		err = x.finish(ctx, started, out)
 	}
 	if err == nil && !d.Exit {
-		fmt.Fprintln(out.Out, "\nThe pipeline stays up. Stop it with Ctrl-C.")
 		<-ctx.Done()
 	}
 	return errors.Join(err, x.stop(), a.Close(ctx))
@@ -389,10 +388,10 @@ Try next    curl 'http://%s/?database=%s' -d 'SELECT * FROM v_scores_daily LIMIT
 	return nil
 }
 
-// again says how to have the bus and store back when the demo ends at once.
+// again says how long bus and store are there, or how to have them back when the demo ends at once.
 func (d *demo) again() string {
 	if !d.Exit {
-		return ""
+		return "Stays up    until Ctrl-C\n"
 	}
 	return fmt.Sprintf("Look again  %s up --services=none --dir=%s\n", os.Args[0], d.Dir)
 }
