@@ -23,12 +23,12 @@ import (
 type Train struct {
 	Connection `embed:""`
 	Series     []string  `arg:"" help:"Series to train, for example eia.PJM; 'all' for every series of the record."`
-	AsOf       time.Time `help:"Train on what was known at this time (RFC 3339); now by default."`
+	AsOf       time.Time `help:"Train on what was known at this time (RFC 3339); by default on everything up to the newest observation."`
 }
 
 // Run implements the command.
 func (t *Train) Run(ctx context.Context, out Output) error {
-	ids, err := t.ids(ctx)
+	chosen, err := t.choose(ctx)
 	if err != nil {
 		return err
 	}
@@ -38,60 +38,52 @@ func (t *Train) Run(ctx context.Context, out Output) error {
 	}
 	defer bus.Close()
 	now := time.Now().UTC()
-	asOf := t.AsOf
-	if asOf.IsZero() {
-		asOf = now
-	}
-	for _, id := range ids {
+	for _, s := range chosen {
 		job := forecast.Job{
-			Series: id, ID: fmt.Sprintf("%s.%s.%d", forecast.Manual, id, now.UnixNano()), Reason: forecast.Manual,
-			AsOf: asOf, RequestedAt: now, RequestedBy: "bellwether train",
+			Series: s.ID, ID: fmt.Sprintf("%s.%s.%d", forecast.Manual, s.ID, now.UnixNano()), Reason: forecast.Manual,
+			AsOf: t.AsOf, RequestedAt: now, RequestedBy: "bellwether train",
 		}
-		err := bus.Publish(ctx, stage.Message{Subject: wire.TrainJob(id), ID: "job." + job.ID, Data: wire.EncodeJob(job)})
+		if job.AsOf.IsZero() {
+			job.AsOf = s.Last.Add(time.Hour)
+		}
+		err := bus.Publish(ctx, stage.Message{Subject: wire.TrainJob(s.ID), ID: "job." + job.ID, Data: wire.EncodeJob(job)})
 		switch {
 		case errors.Is(err, natsio.ErrDiscarded):
-			fmt.Fprintf(out.Out, "%s: a job is already open\n", id)
+			fmt.Fprintf(out.Out, "%s: a job is already open\n", s.ID)
 		case err != nil:
 			return err
 		default:
-			fmt.Fprintf(out.Out, "%s: asked for a model\n", id)
+			fmt.Fprintf(out.Out, "%s: asked for a model as of %s\n", s.ID, job.AsOf.Format(time.RFC3339))
 		}
 	}
 	return nil
 }
 
-func (t *Train) ids(ctx context.Context) ([]series.ID, error) {
-	if len(t.Series) == 1 && t.Series[0] == "all" {
-		store, err := t.store(ctx)
-		if err != nil {
+// choose returns the series of the record that the arguments name.
+func (t *Train) choose(ctx context.Context) ([]chio.SeriesStatus, error) {
+	for _, name := range t.Series {
+		if _, err := series.ParseID(name); err != nil && name != "all" {
 			return nil, err
 		}
-		ids, err := store.SeriesIDs(ctx)
-		return ids, errors.Join(err, store.Close())
-	}
-	var ids []series.ID
-	for _, s := range t.Series {
-		id, err := series.ParseID(s)
-		if err != nil {
-			return nil, err
-		}
-		ids = append(ids, id)
 	}
 	store, err := t.store(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer store.Close()
-	known, err := store.SeriesIDs(ctx)
-	if err != nil {
-		return nil, err
+	status, err := store.Status(ctx)
+	if err != nil || slices.Contains(t.Series, "all") {
+		return status.Series, err
 	}
-	for _, id := range ids {
-		if !slices.Contains(known, id) {
-			return nil, fmt.Errorf("%s: the record has no such series; bellwether status lists those it has", id)
+	var out []chio.SeriesStatus
+	for _, name := range t.Series {
+		i := slices.IndexFunc(status.Series, func(s chio.SeriesStatus) bool { return s.ID.String() == name })
+		if i < 0 {
+			return nil, fmt.Errorf("%s: the record has no such series; bellwether status lists those it has", name)
 		}
+		out = append(out, status.Series[i])
 	}
-	return ids, nil
+	return out, nil
 }
 
 // Refresh asks the ingestor to fetch now.

@@ -97,7 +97,7 @@ func (w *Workshop) train(ctx context.Context, job forecast.Job) (trained, error)
 	y := revised.AsOf(job.AsOf)
 	results, err := w.backtests(ctx, y, revised)
 	if err != nil {
-		return trained{}, err
+		return trained{}, fmt.Errorf("history from %s to %s: %w", job.AsOf.Add(-w.cfg.History).Format(time.RFC3339), job.AsOf.Format(time.RFC3339), err)
 	}
 	best, err := champion(results)
 	if err != nil {
