@@ -79,7 +79,10 @@ func (s Service[C]) run(ctx context.Context, args []string, stderr io.Writer) er
 	if err != nil {
 		return err
 	}
-	return s.Run(ctx, c.Common, c.Own, log)
+	if err := s.Run(ctx, c.Common, c.Own, log); ctx.Err() == nil || !errors.Is(err, context.Canceled) {
+		return err
+	}
+	return nil
 }
 
 // Exit prints err as one line a cause, each with the command's name, and returns the exit code.

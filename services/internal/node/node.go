@@ -59,6 +59,9 @@ func Start(ctx context.Context, service string, cfg Config, log *zap.Logger) (*N
 		n.Instance = fmt.Sprintf("%s-%s-%d", service, host, os.Getpid())
 	}
 	if err := n.connect(ctx); err != nil {
+		if ctx.Err() != nil {
+			err = ctx.Err() // asked to stop while waiting: nothing went wrong
+		}
 		return nil, errors.Join(err, n.app.Close(ctx))
 	}
 	return n, nil
