@@ -2,6 +2,7 @@ package monitor
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"go.uber.org/zap"
@@ -48,11 +49,31 @@ func Run(ctx context.Context, common node.Config, cfg Config, log *zap.Logger) e
 				return nil
 			}
 			// What could not be said is kept and said at the next turn.
-			if err := h.Flush(ctx, n.Store, n.Bus); err != nil && ctx.Err() == nil && time.Since(told) > time.Minute {
+			if err := h.Flush(ctx, n.Store, announcer{n.Bus, n.Log}); err != nil && ctx.Err() == nil && time.Since(told) > time.Minute {
 				told = time.Now()
 				n.Log.Warn("alerts not said yet", zap.Error(err))
 			}
 		}
 	})
 	return n.Run(ctx)
+}
+
+// announcer publishes alerts and logs those that the bus has taken.
+type announcer struct {
+	stage.Publisher
+	log *zap.Logger
+}
+
+// Publish implements stage.Publisher.
+func (a announcer) Publish(ctx context.Context, msgs ...stage.Message) error {
+	if err := a.Publisher.Publish(ctx, msgs...); err != nil {
+		return fmt.Errorf("announce: %w", err)
+	}
+	for _, m := range msgs {
+		if x, err := wire.DecodeAlert(m.Data); err == nil {
+			a.log.Info("alert", zap.String("state", string(x.State)), zap.String("severity", string(x.Severity)), zap.String("name", x.Name),
+				zap.String("summary", x.Summary), zap.String("cause", x.Cause), zap.String("id", x.ID))
+		}
+	}
+	return nil
 }
