@@ -175,11 +175,11 @@ func TestScenarios(t *testing.T) {
 		"stale: for a moment only": {quietConfig(), 200, [][]happening{dataAge(0, "PJM", 5), dataAge(30, "PJM", 1)}, nil},
 		"stale: the whole source": {
 			quietConfig(), 200, append(ages(0, 1), ages(50, 9)...),
-			[]string{"112 " + source + "firing"},
+			[]string{"110 " + source + "firing"},
 		},
 		"stale: the source recovers": {
 			quietConfig(), 300, slices.Concat(ages(0, 1), ages(50, 9), ages(150, 1)),
-			[]string{"112 " + source + "firing", "181 " + source + "resolved"},
+			[]string{"110 " + source + "firing", "181 " + source + "resolved"},
 		},
 		"stale: half is not more than half": {
 			quietConfig(), 200, append(ages(0, 1), dataAge(50, "A", 9), dataAge(50, "PJM", 9)),
@@ -187,11 +187,11 @@ func TestScenarios(t *testing.T) {
 		},
 		"stale: first one series, then all": {
 			quietConfig(), 400, slices.Concat(ages(0, 1), [][]happening{dataAge(50, "PJM", 9)}, ages(150, 9)),
-			[]string{"110 " + pjm + "firing", "181 " + pjm + "resolved", "211 " + source + "firing"},
+			[]string{"110 " + pjm + "firing", "151 " + source + "firing", "181 " + pjm + "resolved"},
 		},
 		"stale: the source recovers while the monitor is down": {
 			quietConfig(), 300, slices.Concat(ages(0, 9), [][]happening{do(100, bouncing)}, ages(150, 1)),
-			[]string{"62 " + source + "firing", "182 " + source + "resolved"},
+			[]string{"60 " + source + "firing", "182 " + source + "resolved"},
 		},
 		"stale: no normal age": {quietConfig(), 200, [][]happening{say(0, event.Event{Service: "ingestor", Lag: &event.Lag{Series: pjmID(), DataAge: 1e6 * time.Second}})}, nil},
 

@@ -26,6 +26,7 @@ type source struct {
 	series map[string]age // by key
 	stale  int            // how many of them are stale
 	group  bool           // the source as a whole is
+	wait   time.Duration  // how long the group must last before its alert fires
 }
 
 type age struct {
@@ -33,6 +34,7 @@ type age struct {
 	data     time.Duration
 	expected time.Duration
 	stale    bool
+	since    time.Time // when it became stale
 }
 
 func newStale(cfg Config) *stale { return &stale{cfg: cfg, sources: map[string]*source{}} }
@@ -47,10 +49,19 @@ func (r *stale) observe(now, at time.Time, e event.Event) []alert.Signal {
 	x := age{seen: now, data: l.DataAge, expected: l.ExpectedAge}
 	// A source that names no normal age cannot be late.
 	x.stale = l.ExpectedAge > 0 && l.DataAge.Seconds() > l.ExpectedAge.Seconds()*r.cfg.StaleFactor
+	if x.stale {
+		x.since = at
+		if before := src.series[l.Series.Key]; before.stale {
+			x.since = before.since
+		}
+	}
 	src.set(l.Series.Key, x)
 
 	was := src.group
 	src.group = len(src.series) >= groupFrom && 2*src.stale > len(src.series)
+	if src.group && !was {
+		src.wait = r.left(at, src)
+	}
 	whole := r.sourceSignal(at, e.ID, l.Series, src)
 	switch {
 	case src.group != was:
@@ -115,8 +126,26 @@ func (r *stale) sourceSignal(at time.Time, eventID string, example series.ID, sr
 		Cause: fmt.Sprintf("%d of %d series are stale; the newest observation of %s is %s old, %s is normal",
 			src.stale, len(src.series), example, x.data.Round(time.Second), x.expected),
 		Runbook: runbook(SourceStale, example.Source),
-		Policy:  r.policy(),
+		Policy:  r.sourcePolicy(src),
 	}
+}
+
+// left is what remains of StaleFor for a source that becomes stale at a time, counted from the first of its stale series:
+// an alert that takes over from those of the series must not begin to wait anew.
+func (r *stale) left(at time.Time, src *source) time.Duration {
+	wait := r.cfg.StaleFor
+	for _, x := range src.series {
+		if x.stale {
+			wait = min(wait, r.cfg.StaleFor-at.Sub(x.since))
+		}
+	}
+	return max(0, wait)
+}
+
+func (r *stale) sourcePolicy(src *source) alert.Policy {
+	p := r.policy()
+	p.For = src.wait
+	return p
 }
 
 func (r *stale) policy() alert.Policy {
