@@ -123,17 +123,17 @@ func (d *demo) suffer(ctx context.Context, f fault) (string, error) {
 	after := time.Since(began)
 	d.show.note("%s on %s", fired.State, wire.Alert(fired.Severity, fired.Class, fired.Name))
 	d.show.note("%s (%s)", fired.Summary, fired.Cause)
+	cure := time.Now()
 	if f.mend != nil {
 		if err := f.mend(ctx); err != nil {
 			return "", err
 		}
 	}
-	mended := time.Now()
 	if _, err := d.await(ctx, from, f, event.Resolved, f.step); err != nil {
 		return "", err
 	}
 	return fmt.Sprintf("alert fired after %.1f s, resolved %.1f s after the cure; %d hours replayed meanwhile",
-		after.Seconds(), time.Since(mended).Seconds(), int(d.now.Sub(hour).Hours())), nil
+		after.Seconds(), time.Since(cure).Seconds(), int(d.now.Sub(hour).Hours())), nil
 }
 
 // await waits for the fault's alert in a state, taking steps meanwhile.
