@@ -32,6 +32,8 @@ type Commands struct {
 	Demo      Demo      `cmd:"" help:"Show the whole pipeline at work on replayed demand, with one fault of each kind."`
 	Status    Status    `cmd:"" help:"Show services, backlogs, series, forecasts and open alerts."`
 	Alerts    Alerts    `cmd:"" help:"Print open alerts, then follow new ones."`
+	SQL       SQL       `cmd:"" help:"Ask the record a question."`
+	DLQ       DLQ       `cmd:"" help:"Look at messages that were given up, and replay or discard them."`
 	Train     Train     `cmd:"" help:"Ask for new models."`
 	Refresh   Refresh   `cmd:"" help:"Ask the ingestor to fetch now."`
 	Provision Provision `cmd:"" help:"Create or update the streams and buckets of a NATS server."`

@@ -115,6 +115,10 @@ func (m models) Handle(ctx context.Context, in stage.Message) (stage.Result, err
 		// The series has not been met since the start; its champion is read from the record when it is.
 		return stage.Result{}, nil
 	}
+	if s.champion != nil && announced.CreatedAt.Before(s.champion.model.CreatedAt) {
+		// A replayed or late announcement must not put an older model back into service.
+		return stage.Result{}, nil
+	}
 	champion, err := m.load(ctx, announced)
 	if err != nil {
 		return stage.Result{}, err

@@ -354,6 +354,20 @@ func TestModelServesAtOnce(t *testing.T) {
 	}
 }
 
+func TestOlderModelDoesNotComeBack(t *testing.T) {
+	m := newMemory()
+	d := New(cfg, "f-1", m, m)
+	play(t, d, m, batch(series.Backfill, true, 0, 999, demand))
+	handle(t, d.Models(), m.announce(t, "old"))
+	old := *m.champion
+	m.announce(t, "new")
+	m.champion.CreatedAt = old.CreatedAt.Add(time.Hour)
+	handle(t, d.Models(), stage.Message{Subject: wire.Model(pjm), Data: wire.EncodeModel(*m.champion)})
+	if r := handle(t, d.Models(), stage.Message{Subject: wire.Model(pjm), Data: wire.EncodeModel(old)}); len(r.Out)+len(r.Rows) > 0 {
+		t.Errorf("the announcement of an older model gave %v", subjects(r))
+	}
+}
+
 func TestUnreadableChampionFallsBackAndSaysWhy(t *testing.T) {
 	m := newMemory()
 	d := New(cfg, "f-1", m, m)
