@@ -149,7 +149,7 @@ Try next    curl 'http://%s/?database=%s' -d 'SELECT * FROM v_scores_daily LIMIT
 		counts["v_quarantine"], raised, d.alerts.names(), resolved,
 		d.again(), d.ch.Addr, d.ch.Database, d.nats.URL, d.ch.Addr, d.ch.Database, os.Args[0], d.nats.URL, d.ch.Addr, d.nats.URL)
 	fmt.Fprintf(out.Out, "demo: data=%s areas=%d observations=%d quarantined=%d forecasts=%d mape=%.2f naive_mape=%.2f alerts_raised=%d alerts_resolved=%d seconds=%d\n",
-		d.api.kind, len(d.areas), counts["v_observations"], counts["v_quarantine"], counts["v_forecasts"], acc.MAPE, acc.NaiveMAPE,
+		d.api.info.Kind, len(d.areas), counts["v_observations"], counts["v_quarantine"], counts["v_forecasts"], acc.MAPE, acc.NaiveMAPE,
 		raised, resolved, int(time.Since(started).Seconds()))
 	return nil
 }

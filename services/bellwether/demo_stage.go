@@ -40,7 +40,7 @@ func (d *demo) startSource(ctx context.Context, a *app.App) (string, error) {
 	if err := d.api.setNow(ctx, d.now); err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("%s demand of %s, on %s", d.api.kind, strings.Join(d.areas, " "), d.api.url), nil
+	return fmt.Sprintf("%s demand of %s, on %s", d.api.info.Kind, strings.Join(d.areas, " "), d.api.url), nil
 }
 
 // placeReplay sets the clock to where the replay begins.

@@ -19,7 +19,6 @@ import (
 
 // process is a child that runs one service.
 type process struct {
-	name   string
 	log    string // file of its output
 	cmd    *exec.Cmd
 	killed bool
@@ -41,7 +40,7 @@ func spawn(ctx context.Context, dir, name, path string, args ...string) (*proces
 	if err := cmd.Start(); err != nil {
 		return nil, errors.Join(fmt.Errorf("start %s: %w", name, err), log.Close())
 	}
-	p := &process{name: name, log: log.Name(), cmd: cmd, done: make(chan struct{})}
+	p := &process{log: log.Name(), cmd: cmd, done: make(chan struct{})}
 	go func() {
 		p.err = errors.Join(cmd.Wait(), log.Close())
 		close(p.done)
@@ -72,13 +71,12 @@ func lastLine(path string) string {
 // api is the EIA-shaped server of the demo and its controls.
 type api struct {
 	url  string
-	kind string // "real" or "generated"
 	info apiInfo
 	done chan struct{} // closed when the server has ended
 }
 
 type apiInfo struct {
-	Kind  string    `json:"kind"`
+	Kind  string    `json:"kind"` // "real" or "generated"
 	First time.Time `json:"first"`
 	Last  time.Time `json:"last"`
 	Areas []struct {
@@ -117,7 +115,6 @@ func startAPI(ctx context.Context, path string, args ...string) (*api, error) {
 	if err := a.call(ctx, http.MethodGet, "/_sim/info", nil, &a.info); err != nil {
 		return nil, err
 	}
-	a.kind = a.info.Kind
 	return a, nil
 }
 

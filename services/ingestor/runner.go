@@ -48,9 +48,6 @@ func New(cfg Config, deps Deps) (*Runner, error) {
 	return r, nil
 }
 
-// Config returns what the runner was made with.
-func (r *Runner) Config() Config { return r.cfg }
-
 // open returns the source that c describes.
 func (c *Config) open(deps Deps) (Source, error) {
 	if c.CSV.Path != "" {
