@@ -6,27 +6,50 @@ import (
 	"testing"
 	"time"
 
+	"github.com/bellwether-forecast/bellwether/libs/natsio"
 	"github.com/bellwether-forecast/bellwether/libs/stage"
 	"github.com/bellwether-forecast/bellwether/libs/wire"
 )
 
-// BenchmarkPublish publishes 12 messages of 1 KiB at a time, as an ingestor does with a page, to a server that syncs
-// every message.
+// BenchmarkPublish publishes messages by batches and one by one, in turn, to two servers that sync to disk before they
+// acknowledge. The ratio of the rates says what batches gain; the rates themselves depend on the disk.
 func BenchmarkPublish(b *testing.B) {
-	bus := openBus(b)
-	msgs := make([]stage.Message, 12)
-	data := make([]byte, 1024)
-	n := 0
-	for b.Loop() {
-		for i := range msgs {
-			n++
-			msgs[i] = stage.Message{Subject: fmt.Sprintf("bw.obs.raw.bench.%d", i), ID: fmt.Sprint("b", n), Data: data}
-		}
-		if err := bus.Publish(b.Context(), msgs...); err != nil {
-			b.Fatal(err)
+	for _, size := range []struct {
+		name  string
+		bytes int
+	}{{"200B", 200}, {"4KiB", 4096}} {
+		for _, n := range []int{32, 64, 250, 1000} {
+			b.Run(fmt.Sprintf("%s/%d", size.name, n), func(b *testing.B) { benchmarkPublish(b, n, size.bytes) })
 		}
 	}
-	b.ReportMetric(float64(n)/b.Elapsed().Seconds(), "msg/s")
+}
+
+func benchmarkPublish(b *testing.B, n, bytes int) {
+	b.Helper()
+	batched := openBus(b)
+	plain, url := openProvisioned(b)
+	allowBatches(b, url, wire.StreamObs, false)
+	data := make([]byte, bytes)
+	took := map[*natsio.Bus]time.Duration{}
+	rounds := 0
+	for b.Loop() {
+		rounds++
+		for _, bus := range []*natsio.Bus{batched, plain} {
+			msgs := make([]stage.Message, n)
+			for i := range msgs {
+				msgs[i] = stage.Message{Subject: fmt.Sprintf("bw.obs.raw.bench.%d", i), ID: fmt.Sprint(rounds, ".", i), Data: data}
+			}
+			start := time.Now()
+			if err := bus.Publish(b.Context(), msgs...); err != nil {
+				b.Fatal(err)
+			}
+			took[bus] += time.Since(start)
+		}
+	}
+	rate := func(bus *natsio.Bus) float64 { return float64(rounds*n) / took[bus].Seconds() }
+	b.ReportMetric(rate(batched), "batch-msg/s")
+	b.ReportMetric(rate(plain), "plain-msg/s")
+	b.ReportMetric(rate(batched)/rate(plain), "ratio")
 }
 
 // BenchmarkLatency is the time from the call of Publish to the call of the handler, one message at a time.

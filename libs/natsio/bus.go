@@ -33,6 +33,8 @@ type Bus struct {
 	metrics *metrics
 	backoff backoff
 
+	batching batching
+
 	processed atomic.Uint64
 	closed    chan struct{} // closed when the connection is closed for good
 }

@@ -24,6 +24,9 @@ type Stream struct {
 	// Async streams are flushed to disk now and then instead of with every message. The process may die without
 	// loss, the machine may not. With more than one replica the setting does not apply.
 	Async bool
+	// Atomic streams take several messages as one batch, which is synced to disk at once: all of it is stored, or
+	// nothing. Not for streams that refuse messages, where one full subject would hold up the others.
+	Atomic bool
 }
 
 // Bucket describes a key-value bucket, or an object store.
@@ -50,7 +53,7 @@ func streams() []Stream {
 		{
 			// Two weeks are enough to replay after a mistake; the duplicate window covers a retried page.
 			Name: wire.StreamObs, Description: "Observations, raw and validated",
-			Subjects: []string{wire.AllRaw, wire.AllValid}, MaxAge: 14 * day, MaxBytes: 8 * gib, Duplicates: 10 * time.Minute,
+			Subjects: []string{wire.AllRaw, wire.AllValid}, MaxAge: 14 * day, MaxBytes: 8 * gib, Duplicates: 10 * time.Minute, Atomic: true,
 		},
 		{
 			// One open job a series: a second one is refused until the first is done. A job nobody took for a
@@ -67,7 +70,7 @@ func streams() []Stream {
 		{
 			// A subscriber that starts gets the last forecast at once. All are in the store.
 			Name: wire.StreamForecast, Description: "Forecasts, the newest of each series",
-			Subjects: []string{wire.AllForecasts}, MaxAge: 90 * day, MaxBytes: 2 * gib, Duplicates: 10 * time.Minute, MaxPerSubject: 3,
+			Subjects: []string{wire.AllForecasts}, MaxAge: 90 * day, MaxBytes: 2 * gib, Duplicates: 10 * time.Minute, MaxPerSubject: 3, Atomic: true,
 		},
 		{
 			// Frequent and of passing value: the next heartbeat says it again.
@@ -76,7 +79,7 @@ func streams() []Stream {
 		},
 		{
 			Name: wire.StreamAlert, Description: "Transitions of alerts, CloudEvents in JSON",
-			Subjects: []string{wire.AllAlerts}, MaxAge: 30 * day, MaxBytes: 256 * mib, Duplicates: 10 * time.Minute,
+			Subjects: []string{wire.AllAlerts}, MaxAge: 30 * day, MaxBytes: 256 * mib, Duplicates: 10 * time.Minute, Atomic: true,
 		},
 		{
 			Name: wire.StreamDLQ, Description: "Messages given up, with the reason in headers",

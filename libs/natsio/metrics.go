@@ -17,6 +17,7 @@ type metrics struct {
 	outages     *prometheus.CounterVec
 	batch       *prometheus.HistogramVec
 	published   *prometheus.CounterVec
+	batches     *prometheus.CounterVec
 	connected   prometheus.Gauge
 	reconnects  prometheus.Counter
 }
@@ -40,6 +41,9 @@ func newMetrics() *metrics {
 		published: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "bellwether_bus_published_total", Help: "Messages published: stored, discarded or failed.",
 		}, []string{"outcome"}),
+		batches: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "bellwether_bus_batches_total", Help: "Batches of messages published: stored at once, refused and then sent one by one, or failed.",
+		}, []string{"outcome"}),
 		connected: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "bellwether_bus_connected", Help: "1 while the connection to the bus is up.",
 		}),
@@ -52,7 +56,7 @@ func newMetrics() *metrics {
 // register makes the metrics visible; reg may be nil.
 func (m *metrics) register(reg prometheus.Registerer) {
 	if reg != nil {
-		reg.MustRegister(m.messages, m.redelivered, m.outages, m.batch, m.published, m.connected, m.reconnects)
+		reg.MustRegister(m.messages, m.redelivered, m.outages, m.batch, m.published, m.batches, m.connected, m.reconnects)
 	}
 }
 

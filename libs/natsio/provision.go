@@ -118,6 +118,7 @@ func (s Stream) config(base jetstream.StreamConfig, replicas int) jetstream.Stre
 	base.Storage = jetstream.FileStorage
 	base.Replicas = replicas
 	base.AllowDirect = true
+	base.AllowAtomicPublish = s.Atomic
 	base.MaxMsgsPerSubject = s.MaxPerSubject
 	if s.MaxPerSubject == 0 {
 		base.MaxMsgsPerSubject = -1
@@ -152,6 +153,7 @@ func differences(have, want jetstream.StreamConfig) string {
 	add("discard_new_per_subject", have.DiscardNewPerSubject, want.DiscardNewPerSubject)
 	add("num_replicas", have.Replicas, want.Replicas)
 	add("allow_direct", have.AllowDirect, want.AllowDirect)
+	add("allow_atomic", have.AllowAtomicPublish, want.AllowAtomicPublish)
 	return strings.Join(diffs, ", ")
 }
 
@@ -205,6 +207,9 @@ func (s Stream) String() string {
 	}
 	if s.DiscardNew {
 		parts = append(parts, "discard new")
+	}
+	if s.Atomic {
+		parts = append(parts, "batches")
 	}
 	if s.Async {
 		parts = append(parts, "asynchronous flush")

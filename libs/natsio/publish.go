@@ -15,52 +15,109 @@ import (
 // maxJoined bounds the failures that one error of Publish spells out.
 const maxJoined = 5
 
-// Publish publishes msgs in order and returns when the bus has stored all of them. Each needs an ID; a message whose
-// ID the stream has seen within its duplicate window is dropped by the bus and counts as stored.
+// Publish publishes msgs and returns when the bus has stored all of them. Messages of one stream are stored in order,
+// those of different streams in any. Each needs an ID; a message whose ID the stream has seen within its duplicate
+// window is dropped by the bus and counts as stored.
+//
+// Several messages of a stream that allows it are stored as batches: the bus syncs each batch to disk at once, and has
+// either all of it or nothing. Others are sent one by one, without waiting for the answer before the next.
 //
 // The error joins the failures. It wraps ErrUnavailable when the bus could not be reached or could not store, and
 // ErrDiscarded if nothing failed but a discard-new stream kept what it has; see there. After an error any of msgs may
 // have been stored: publish all of them again.
 func (b *Bus) Publish(ctx context.Context, msgs ...stage.Message) error {
-	var (
-		fails  failures
-		stored int
-	)
-	futures := make([]jetstream.PubAckFuture, 0, len(msgs))
-	for _, m := range msgs {
-		f, err := b.publishAsync(m)
-		if err != nil {
-			fails.add(m.Subject, err)
-			break // keep the order: what follows must not overtake it
+	p := publication{bus: b}
+	for i, m := range msgs {
+		if err := b.check(m); err != nil {
+			p.fails.add(m.Subject, err)
+			msgs = msgs[:i] // keep the order: what follows must not overtake it
+			break
 		}
-		futures = append(futures, f)
 	}
-	for _, f := range futures {
+	for _, g := range grouped(msgs) {
+		if !p.send(ctx, g) {
+			break
+		}
+	}
+	p.await(ctx)
+	b.metrics.published.WithLabelValues("stored").Add(float64(p.stored))
+	b.metrics.published.WithLabelValues("discarded").Add(float64(p.fails.discarded))
+	b.metrics.published.WithLabelValues("failed").Add(float64(p.fails.n))
+	if ctx.Err() != nil {
+		return errors.Join(fmt.Errorf("publish %d messages: %w", len(msgs), ctx.Err()), p.fails.err())
+	}
+	return p.fails.err()
+}
+
+// publication is one call of Publish.
+type publication struct {
+	bus     *Bus
+	futures []jetstream.PubAckFuture // of messages sent one by one
+	stored  int
+	fails   failures
+}
+
+// send publishes the messages of a stream, and returns false when there is no use in going on.
+func (p *publication) send(ctx context.Context, g group) bool {
+	msgs := g.msgs
+	for len(msgs) >= minBatch && p.bus.takesBatches(ctx, g.stream) {
+		n := batchLen(msgs)
+		err := p.bus.commit(ctx, msgs[:n])
+		switch {
+		case err == nil:
+			p.bus.metrics.batches.WithLabelValues("stored").Inc()
+			p.stored += n
+			msgs = msgs[n:]
+			continue
+		case !refused(err):
+			p.bus.metrics.batches.WithLabelValues("failed").Inc()
+			p.fails.add(fmt.Sprintf("%s and what follows it", msgs[0].Subject), err)
+			return false
+		}
+		p.bus.metrics.batches.WithLabelValues("refused").Inc()
+		p.bus.batchRefused(g.stream, err)
+		break
+	}
+	for _, m := range msgs {
+		f, err := p.bus.publishAsync(m)
+		if err != nil {
+			p.fails.add(m.Subject, err)
+			return false
+		}
+		p.futures = append(p.futures, f)
+	}
+	return true
+}
+
+// await collects the answers to the messages that were sent one by one.
+func (p *publication) await(ctx context.Context) {
+	for _, f := range p.futures {
 		select {
 		case <-f.Ok():
-			stored++
+			p.stored++
 		case err := <-f.Err():
-			fails.add(f.Msg().Subject, err)
+			p.fails.add(f.Msg().Subject, err)
 		case <-ctx.Done():
-			return errors.Join(fmt.Errorf("publish %d messages: %w", len(msgs), ctx.Err()), fails.err())
+			return
 		}
 	}
-	b.metrics.published.WithLabelValues("stored").Add(float64(stored))
-	b.metrics.published.WithLabelValues("discarded").Add(float64(fails.discarded))
-	b.metrics.published.WithLabelValues("failed").Add(float64(fails.n))
-	return fails.err()
+}
+
+// check refuses what the bus cannot take.
+func (b *Bus) check(m stage.Message) error {
+	if m.ID == "" {
+		return fmt.Errorf("message without id: %w", stage.ErrPermanent)
+	}
+	if b.nc.IsClosed() {
+		return nats.ErrConnectionClosed
+	}
+	if limit := b.nc.MaxPayload(); int64(len(m.Data)) > limit {
+		return fmt.Errorf("message %s has %d bytes, the bus takes %d: %w: %w", m.ID, len(m.Data), limit, nats.ErrMaxPayload, stage.ErrPermanent)
+	}
+	return nil
 }
 
 func (b *Bus) publishAsync(m stage.Message) (jetstream.PubAckFuture, error) {
-	if m.ID == "" {
-		return nil, fmt.Errorf("message without id: %w", stage.ErrPermanent)
-	}
-	if b.nc.IsClosed() {
-		return nil, nats.ErrConnectionClosed
-	}
-	if limit := b.nc.MaxPayload(); int64(len(m.Data)) > limit {
-		return nil, fmt.Errorf("message %s has %d bytes, the bus takes %d: %w: %w", m.ID, len(m.Data), limit, nats.ErrMaxPayload, stage.ErrPermanent)
-	}
 	// A full window is back pressure: wait for room as long as for an acknowledgement.
 	f, err := b.js.PublishMsgAsync(toNATS(m), jetstream.WithStallWait(b.cfg.Timeout))
 	if err != nil {
