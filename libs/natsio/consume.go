@@ -48,7 +48,7 @@ const (
 // Order: a message that was put back holds back later messages of its subject until it has been handled or given up,
 // so the handler sees each subject in order. Messages of other subjects go on. A message delivered more than twice is
 // written and published on its own, so that one that cannot be stored does not keep others waiting. Several processes
-// on one consumer share its messages, and then only the filters can keep a subject in one process.
+// on one consumer share its messages, in no order; see Share for replicas that keep it.
 func (b *Bus) Consume(ctx context.Context, s stage.Subscription) error {
 	if s.Stream == "" || s.Consumer == "" || s.Handler == nil {
 		return fmt.Errorf("consume %q of %q: stream, consumer and handler are needed: %w", s.Consumer, s.Stream, stage.ErrPermanent)
@@ -66,6 +66,9 @@ func (b *Bus) Consume(ctx context.Context, s stage.Subscription) error {
 		if misconfigured(err) {
 			return fmt.Errorf("consume %s of %s: %w", s.Consumer, s.Stream, err)
 		}
+		if errors.Is(err, errReconnected) {
+			continue
+		}
 		c.log.Warn("consumer interrupted, trying again", zap.Int("tries", tries), zap.Error(err))
 		wait(ctx, min(time.Duration(tries)*reconnectWait, pullExpiry))
 	}
@@ -77,11 +80,14 @@ func done(ctx context.Context) bool { return ctx.Err() != nil }
 // consumer is one running subscription. It is used by one goroutine.
 type consumer struct {
 	sub     stage.Subscription
+	durable string // name of the consumer on the server
 	bus     *Bus
 	log     *zap.Logger
 	metrics consumerMetrics
 	holds   holds
 	busy    bool // the last pull was full, so the next one will hardly have to wait
+
+	connection uint64 // reconnections when an exclusive subscription was attached
 }
 
 func newConsumer(b *Bus, s stage.Subscription) *consumer {
@@ -102,8 +108,9 @@ func newConsumer(b *Bus, s stage.Subscription) *consumer {
 	}
 	return &consumer{
 		sub:     s,
+		durable: durable(s.Consumer, s.Partition),
 		bus:     b,
-		log:     b.log.With(zap.String("stream", s.Stream), zap.String("consumer", s.Consumer)),
+		log:     b.log.With(zap.String("stream", s.Stream), zap.String("consumer", durable(s.Consumer, s.Partition))),
 		metrics: b.metrics.consumer(s.Consumer),
 		holds:   newHolds(s.AckWait),
 	}
@@ -115,16 +122,17 @@ func (c *consumer) attach(ctx context.Context) (jetstream.Consumer, error) {
 		return nil, err
 	}
 	cfg := jetstream.ConsumerConfig{
-		Durable:        c.sub.Consumer,
+		Durable:        c.durable,
 		Description:    "bellwether " + c.bus.cfg.Name,
+		Metadata:       metadata(c.sub),
 		DeliverPolicy:  jetstream.DeliverAllPolicy,
 		AckPolicy:      jetstream.AckExplicitPolicy,
 		AckWait:        c.sub.AckWait,
 		MaxDeliver:     -1, // attempts are ours to count: the server would drop the message silently
-		FilterSubjects: c.sub.Filters,
+		FilterSubjects: stored(c.sub.Filters),
 		MaxAckPending:  max(minAckPending, 4*c.sub.Batch),
 	}
-	old, err := c.bus.js.Consumer(ctx, c.sub.Stream, c.sub.Consumer)
+	old, err := c.bus.js.Consumer(ctx, c.sub.Stream, c.durable)
 	switch {
 	case err == nil:
 		// An update without it would resume a consumer that somebody paused.
@@ -136,7 +144,25 @@ func (c *consumer) attach(ctx context.Context) (jetstream.Consumer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("create consumer: %w", err)
 	}
+	if c.sub.Exclusive {
+		if err := c.startOver(ctx); err != nil {
+			return nil, err
+		}
+	}
 	return pull, nil
+}
+
+// startOver makes the server deliver again, in order and before anything new, all that is not acknowledged. Otherwise
+// what an earlier process, or connection, had in work would come back after AckWait, behind later messages of its
+// subject. Attempts are counted from one again, so a message that goes on failing gets more of them.
+func (c *consumer) startOver(ctx context.Context) error {
+	c.connection = c.bus.nc.Stats().Reconnects
+	if _, err := c.bus.js.ResetConsumer(ctx, c.sub.Stream, c.durable); err != nil {
+		return fmt.Errorf("reset consumer (the server must be 2.14 or newer): %w", err)
+	}
+	c.holds = newHolds(c.sub.AckWait)
+	c.forget()
+	return nil
 }
 
 func (c *consumer) awaitStream(ctx context.Context) error {
@@ -157,6 +183,10 @@ func (c *consumer) awaitStream(ctx context.Context) error {
 	}
 }
 
+// errReconnected ends a run of an exclusive subscription whose connection was lost: replies of the server may be lost
+// with it, and messages in them.
+var errReconnected = errors.New("reconnected")
+
 // run pulls and processes batches until ctx is done or pulling fails.
 func (c *consumer) run(ctx context.Context, pull jetstream.Consumer) error {
 	for ctx.Err() == nil {
@@ -166,6 +196,9 @@ func (c *consumer) run(ctx context.Context, pull jetstream.Consumer) error {
 				break
 			}
 			continue
+		}
+		if c.sub.Exclusive && c.bus.nc.Stats().Reconnects != c.connection {
+			return errReconnected
 		}
 		msgs, err := c.pull(ctx, pull)
 		if len(msgs) > 0 {

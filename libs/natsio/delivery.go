@@ -11,6 +11,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/bellwether-forecast/bellwether/libs/stage"
+	"github.com/bellwether-forecast/bellwether/libs/wire"
 )
 
 // delivery is one message on its way through a consumer. It is settled exactly once.
@@ -33,7 +34,7 @@ func newDelivery(m jetstream.Msg) (*delivery, error) {
 		id = fmt.Sprintf("%s:%d", meta.Stream, meta.Sequence.Stream)
 	}
 	return &delivery{msg: m, seq: meta.Sequence.Stream, behind: meta.NumPending, in: stage.Message{
-		Subject: m.Subject(),
+		Subject: wire.Published(m.Subject()),
 		ID:      id,
 		Header:  fromHeader(m.Headers()),
 		Data:    m.Data(),

@@ -8,6 +8,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/bellwether-forecast/bellwether/libs/stage"
+	"github.com/bellwether-forecast/bellwether/libs/wire"
 )
 
 // Start says from where Follow reads.
@@ -85,8 +86,17 @@ func (b *Bus) Follow(ctx context.Context, o FollowOptions, f func(stage.Message)
 	}
 }
 
+// stored returns the filters that find in a stream what was published on subjects.
+func stored(subjects []string) []string {
+	filters := make([]string, len(subjects))
+	for i, s := range subjects {
+		filters[i] = wire.Stored(s)
+	}
+	return filters
+}
+
 func (o FollowOptions) config() jetstream.OrderedConsumerConfig {
-	cfg := jetstream.OrderedConsumerConfig{FilterSubjects: o.Subjects, DeliverPolicy: jetstream.DeliverNewPolicy}
+	cfg := jetstream.OrderedConsumerConfig{FilterSubjects: stored(o.Subjects), DeliverPolicy: jetstream.DeliverNewPolicy}
 	switch {
 	case o.From == FromAll:
 		cfg.DeliverPolicy = jetstream.DeliverAllPolicy

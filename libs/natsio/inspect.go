@@ -1,10 +1,14 @@
 package natsio
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -12,14 +16,37 @@ import (
 
 	"github.com/bellwether-forecast/bellwether/libs/event"
 	"github.com/bellwether-forecast/bellwether/libs/stage"
+	"github.com/bellwether-forecast/bellwether/libs/wire"
 )
 
-// Consumer names a durable consumer.
+// Consumer names a durable consumer. The parts of one that is divided count as one.
 type Consumer struct {
 	Stream  string
 	Name    string
 	Filters []string // subjects; empty means all of the stream
 	Created time.Time
+}
+
+// Keys of a consumer's metadata.
+const (
+	metaConsumer  = "bellwether.consumer"
+	metaPartition = "bellwether.partition"
+)
+
+// durable returns the name that a consumer, or a partition of it, has on the server.
+func durable(consumer, partition string) string {
+	if partition == "" {
+		return consumer
+	}
+	return consumer + "_" + partition
+}
+
+// metadata says which part of which consumer s is.
+func metadata(s stage.Subscription) map[string]string {
+	if s.Partition == "" {
+		return nil
+	}
+	return map[string]string{metaConsumer: s.Consumer, metaPartition: s.Partition}
 }
 
 // Consumers returns the durable consumers of the streams of Layout, by stream and name. Streams that do not exist
@@ -28,93 +55,161 @@ func (b *Bus) Consumers(ctx context.Context) ([]Consumer, error) {
 	var all []Consumer
 	streams, _ := Layout()
 	for _, s := range streams {
-		stream, err := b.js.Stream(ctx, s.Name)
+		infos, err := b.durables(ctx, s.Name)
 		if errors.Is(err, jetstream.ErrStreamNotFound) {
 			continue
 		}
 		if err != nil {
 			return nil, apiError("list consumers of "+s.Name, err)
 		}
-		list := stream.ListConsumers(ctx)
-		for info := range list.Info() {
-			if info.Config.Durable != "" {
-				all = append(all, Consumer{Stream: s.Name, Name: info.Name, Filters: filters(info.Config), Created: info.Created})
-			}
-		}
-		if err := list.Err(); err != nil {
-			return nil, apiError("list consumers of "+s.Name, err)
-		}
+		all = append(all, join(s.Name, infos)...)
 	}
-	slices.SortFunc(all, func(x, y Consumer) int {
-		return strings.Compare(x.Stream+" "+x.Name, y.Stream+" "+y.Name)
-	})
 	return all, nil
 }
 
-// Lag returns how far consumer is behind. The error wraps ErrNotFound when there is no such stream or consumer.
-func (b *Bus) Lag(ctx context.Context, stream, consumer string) (event.Lag, error) {
+// join returns the consumers that infos are, or are the partitions of, by name.
+func join(stream string, infos []*jetstream.ConsumerInfo) []Consumer {
+	byName := map[string]Consumer{}
+	for _, info := range infos {
+		name := cmp.Or(info.Config.Metadata[metaConsumer], info.Name)
+		c, ok := byName[name]
+		if !ok {
+			c = Consumer{Stream: stream, Name: name, Created: info.Created}
+		}
+		c.Filters = append(c.Filters, filters(info.Config)...)
+		slices.Sort(c.Filters)
+		if info.Created.Before(c.Created) {
+			c.Created = info.Created
+		}
+		byName[name] = c
+	}
+	return slices.SortedFunc(maps.Values(byName), func(x, y Consumer) int { return strings.Compare(x.Name, y.Name) })
+}
+
+func (b *Bus) durables(ctx context.Context, stream string) ([]*jetstream.ConsumerInfo, error) {
+	s, err := b.js.Stream(ctx, stream)
+	if err != nil {
+		return nil, fmt.Errorf("look up stream: %w", err)
+	}
+	var infos []*jetstream.ConsumerInfo
+	list := s.ListConsumers(ctx)
+	for info := range list.Info() {
+		if info.Config.Durable != "" {
+			infos = append(infos, info)
+		}
+	}
+	return infos, list.Err() //nolint:wrapcheck // apiError wraps it
+}
+
+// parts returns the consumer of that name, or all partitions of it. The error wraps jetstream.ErrConsumerNotFound when
+// there is neither, or a partition is missing.
+func (b *Bus) parts(ctx context.Context, stream, consumer string) ([]*jetstream.ConsumerInfo, error) {
 	c, err := b.js.Consumer(ctx, stream, consumer)
+	if err == nil {
+		return []*jetstream.ConsumerInfo{c.CachedInfo()}, nil
+	}
+	if !errors.Is(err, jetstream.ErrConsumerNotFound) {
+		return nil, fmt.Errorf("look up consumer: %w", err)
+	}
+	infos := make([]*jetstream.ConsumerInfo, wire.Partitions)
+	for p := range infos {
+		c, err := b.js.Consumer(ctx, stream, durable(consumer, strconv.Itoa(p)))
+		if err != nil {
+			return nil, fmt.Errorf("look up partition %d: %w", p, err)
+		}
+		infos[p] = c.CachedInfo()
+	}
+	return infos, nil
+}
+
+// Lag returns how far consumer is behind, all its partitions together: counts are sums, Oldest is that of the one most
+// behind, and everything up to AckFloor is done. The error wraps ErrNotFound when there is no such stream or consumer.
+func (b *Bus) Lag(ctx context.Context, stream, consumer string) (event.Lag, error) {
+	lag, err := b.lag(ctx, stream, consumer)
+	return lag, apiError("lag of "+stream+" "+consumer, err)
+}
+
+func (b *Bus) lag(ctx context.Context, stream, consumer string) (event.Lag, error) {
+	infos, err := b.parts(ctx, stream, consumer)
 	if err != nil {
-		return event.Lag{}, apiError("lag of "+stream+" "+consumer, err)
+		return event.Lag{}, err
 	}
-	info := c.CachedInfo()
-	lag := event.Lag{
-		Stream:      stream,
-		Consumer:    consumer,
-		Pending:     info.NumPending,
-		AckPending:  uint64(max(info.NumAckPending, 0)),
-		Redelivered: uint64(max(info.NumRedelivered, 0)),
-		AckFloor:    info.AckFloor.Stream,
-		Paused:      info.Paused,
+	lag := event.Lag{Stream: stream, Consumer: consumer}
+	todo := uint64(math.MaxUint64) // first message of all that is not done
+	for _, info := range infos {
+		lag.Pending += info.NumPending
+		lag.AckPending += uint64(max(info.NumAckPending, 0))
+		lag.Redelivered += uint64(max(info.NumRedelivered, 0))
+		lag.AckFloor = max(lag.AckFloor, info.AckFloor.Stream)
+		lag.Paused = lag.Paused || info.Paused
+		if info.NumPending == 0 && info.NumAckPending == 0 {
+			continue
+		}
+		seq, stored, err := b.oldest(ctx, stream, filters(info.Config), info.AckFloor.Stream+1)
+		if err != nil {
+			return event.Lag{}, err
+		}
+		if !stored.IsZero() {
+			lag.Oldest = max(lag.Oldest, time.Since(stored))
+			todo = min(todo, seq)
+		}
 	}
-	if lag.Pending+lag.AckPending == 0 {
-		return lag, nil
-	}
-	stored, err := b.oldest(ctx, stream, filters(info.Config), info.AckFloor.Stream+1)
-	if err != nil {
-		return event.Lag{}, apiError("lag of "+stream+" "+consumer, err)
-	}
-	if !stored.IsZero() {
-		lag.Oldest = max(time.Since(stored), 0)
+	if len(infos) > 1 && todo < math.MaxUint64 {
+		lag.AckFloor = todo - 1 // the partitions that have nothing to do are done up to there
 	}
 	return lag, nil
 }
 
-// oldest returns when the first message at or after sequence seq of any of subjects was stored; zero if none is left.
-func (b *Bus) oldest(ctx context.Context, stream string, subjects []string, seq uint64) (time.Time, error) {
+// oldest returns the first message at or after sequence seq of any of subjects, and when it was stored; zero if none
+// is left.
+func (b *Bus) oldest(ctx context.Context, stream string, subjects []string, seq uint64) (uint64, time.Time, error) {
 	s, err := b.js.Stream(ctx, stream)
 	if err != nil {
-		return time.Time{}, fmt.Errorf("look up stream: %w", err)
+		return 0, time.Time{}, fmt.Errorf("look up stream: %w", err)
 	}
 	if len(subjects) == 0 {
 		subjects = []string{">"}
 	}
-	var first time.Time
+	var first jetstream.RawStreamMsg
 	for _, subject := range subjects {
 		m, err := s.GetMsg(ctx, seq, jetstream.WithGetMsgSubject(subject))
 		if errors.Is(err, jetstream.ErrMsgNotFound) {
 			continue
 		}
 		if err != nil {
-			return time.Time{}, fmt.Errorf("oldest of %s: %w", subject, err)
+			return 0, time.Time{}, fmt.Errorf("oldest of %s: %w", subject, err)
 		}
-		if first.IsZero() || m.Time.Before(first) {
-			first = m.Time
+		if first.Sequence == 0 || m.Sequence < first.Sequence {
+			first = *m
 		}
 	}
-	return first, nil
+	return first.Sequence, first.Time, nil
 }
 
-// PauseConsumer stops deliveries to consumer until the given time. Messages keep arriving in the stream.
+// PauseConsumer stops deliveries to consumer, all its partitions, until the given time. Messages keep arriving in the
+// stream.
 func (b *Bus) PauseConsumer(ctx context.Context, stream, consumer string, until time.Time) error {
-	_, err := b.js.PauseConsumer(ctx, stream, consumer, until)
-	return apiError("pause "+stream+" "+consumer, err)
+	return apiError("pause "+stream+" "+consumer, b.each(ctx, stream, consumer, func(name string) error {
+		_, err := b.js.PauseConsumer(ctx, stream, name, until)
+		return err //nolint:wrapcheck // apiError wraps it
+	}))
 }
 
 // ResumeConsumer ends a pause; it does nothing for a consumer that is not paused.
 func (b *Bus) ResumeConsumer(ctx context.Context, stream, consumer string) error {
-	_, err := b.js.ResumeConsumer(ctx, stream, consumer)
-	return apiError("resume "+stream+" "+consumer, err)
+	return apiError("resume "+stream+" "+consumer, b.each(ctx, stream, consumer, func(name string) error {
+		_, err := b.js.ResumeConsumer(ctx, stream, name)
+		return err //nolint:wrapcheck // apiError wraps it
+	}))
+}
+
+// each calls f with the name of consumer, or of each of its partitions.
+func (b *Bus) each(ctx context.Context, stream, consumer string, f func(name string) error) error {
+	infos, err := b.parts(ctx, stream, consumer)
+	for _, info := range infos {
+		err = errors.Join(err, f(info.Name))
+	}
+	return err
 }
 
 // Last returns the newest message of subject, which may have wildcards, and false when there is none.
@@ -123,7 +218,7 @@ func (b *Bus) Last(ctx context.Context, stream, subject string) (stage.Message, 
 	if err != nil {
 		return stage.Message{}, false, apiError("last of "+stream, err)
 	}
-	m, err := s.GetLastMsgForSubject(ctx, subject)
+	m, err := s.GetLastMsgForSubject(ctx, wire.Stored(subject))
 	if errors.Is(err, jetstream.ErrMsgNotFound) {
 		return stage.Message{}, false, nil
 	}
@@ -134,7 +229,7 @@ func (b *Bus) Last(ctx context.Context, stream, subject string) (stage.Message, 
 	if id == "" {
 		id = fmt.Sprintf("%s:%d", stream, m.Sequence)
 	}
-	return stage.Message{Subject: m.Subject, ID: id, Header: fromHeader(m.Header), Data: m.Data, Time: m.Time}, true, nil
+	return stage.Message{Subject: wire.Published(m.Subject), ID: id, Header: fromHeader(m.Header), Data: m.Data, Time: m.Time}, true, nil
 }
 
 func filters(c jetstream.ConsumerConfig) []string {

@@ -27,7 +27,13 @@ type Stream struct {
 	// Atomic streams take several messages as one batch, which is synced to disk at once: all of it is stored, or
 	// nothing. Not for streams that refuse messages, where one full subject would hold up the others.
 	Atomic bool
+	// Partitioned streams keep a message under its subject with the partition of its series, see wire.Partitions.
+	Partitioned Transform
 }
+
+// Transform says how a stream renames what it keeps, in the notation of NATS subject mappings. The zero value renames
+// nothing.
+type Transform struct{ From, To string }
 
 // Bucket describes a key-value bucket, or an object store.
 type Bucket struct {
@@ -36,6 +42,8 @@ type Bucket struct {
 	Objects     bool  // an object store
 	History     uint8 // values kept of one key; of key-value buckets only
 	MaxBytes    int64
+	// Markers says that what is removed from the bucket may leave a marker that goes away by itself.
+	Markers bool
 }
 
 const (
@@ -54,6 +62,7 @@ func streams() []Stream {
 			// Two weeks are enough to replay after a mistake; the duplicate window covers a retried page.
 			Name: wire.StreamObs, Description: "Observations, raw and validated",
 			Subjects: []string{wire.AllRaw, wire.AllValid}, MaxAge: 14 * day, MaxBytes: 8 * gib, Duplicates: 10 * time.Minute, Atomic: true,
+			Partitioned: Transform{From: wire.PublishedObs, To: wire.StoredObs},
 		},
 		{
 			// One open job a series: a second one is refused until the first is done. A job nobody took for a
@@ -66,6 +75,7 @@ func streams() []Stream {
 			// The newest is the champion; earlier ones let a forecaster go back. All are in the model registry.
 			Name: wire.StreamModel, Description: "Models announced by the trainer",
 			Subjects: []string{wire.AllModels}, MaxAge: 365 * day, MaxBytes: gib, Duplicates: 10 * time.Minute, MaxPerSubject: 8,
+			Partitioned: Transform{From: wire.PublishedModel, To: wire.StoredModel},
 		},
 		{
 			// A subscriber that starts gets the last forecast at once. All are in the store.
@@ -92,6 +102,7 @@ func buckets() []Bucket {
 	return []Bucket{
 		{Name: wire.BucketCursor, Description: "What the ingestor has seen, by series", History: 1, MaxBytes: 256 * mib},
 		{Name: wire.BucketAlert, Description: "Open alerts, by fingerprint", History: 1, MaxBytes: 64 * mib},
+		{Name: wire.BucketLease, Description: "Which replica has which share of the work", History: 1, MaxBytes: 8 * mib, Markers: true},
 		{Name: wire.BucketArtifact, Description: "Fitted models, named model/<sha256>", Objects: true, MaxBytes: 8 * gib},
 	}
 }

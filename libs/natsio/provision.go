@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/bellwether-forecast/bellwether/libs/wire"
 )
 
 // ProvisionOptions say how to provision a bus.
@@ -132,6 +134,10 @@ func (s Stream) config(base jetstream.StreamConfig, replicas int) jetstream.Stre
 		base.Discard = jetstream.DiscardNew
 	}
 	base.DiscardNewPerSubject = s.DiscardNew && s.MaxPerSubject > 0
+	base.SubjectTransform = nil
+	if t := s.Partitioned; t != (Transform{}) {
+		base.SubjectTransform = &jetstream.SubjectTransformConfig{Source: t.From, Destination: t.To}
+	}
 	return base
 }
 
@@ -154,7 +160,15 @@ func differences(have, want jetstream.StreamConfig) string {
 	add("num_replicas", have.Replicas, want.Replicas)
 	add("allow_direct", have.AllowDirect, want.AllowDirect)
 	add("allow_atomic", have.AllowAtomicPublish, want.AllowAtomicPublish)
+	add("subject_transform", transform(have), transform(want))
 	return strings.Join(diffs, ", ")
+}
+
+func transform(c jetstream.StreamConfig) string {
+	if c.SubjectTransform == nil {
+		return "none"
+	}
+	return c.SubjectTransform.Source + " to " + c.SubjectTransform.Destination
 }
 
 // planBucket looks at the stream behind the bucket.
@@ -189,10 +203,14 @@ func (b *Bus) putBucket(ctx context.Context, k Bucket, replicas int) error {
 		})
 		return apiError("put object store", err)
 	}
-	_, err := b.js.CreateOrUpdateKeyValue(ctx, jetstream.KeyValueConfig{
+	cfg := jetstream.KeyValueConfig{
 		Bucket: k.Name, Description: k.Description, History: k.History, MaxBytes: k.MaxBytes,
 		Storage: jetstream.FileStorage, Replicas: replicas,
-	})
+	}
+	if k.Markers {
+		cfg.LimitMarkerTTL = time.Hour
+	}
+	_, err := b.js.CreateOrUpdateKeyValue(ctx, cfg)
 	return apiError("put bucket", err)
 }
 
@@ -201,6 +219,9 @@ func (s Stream) String() string {
 	parts := []string{duration(s.MaxAge), bytesText(s.MaxBytes)}
 	if s.MaxPerSubject > 0 {
 		parts = append(parts, fmt.Sprintf("%d per subject", s.MaxPerSubject))
+	}
+	if s.Partitioned != (Transform{}) {
+		parts = append(parts, fmt.Sprintf("%d partitions", wire.Partitions))
 	}
 	if s.WorkQueue {
 		parts = append(parts, "work queue")

@@ -78,8 +78,14 @@ type Publisher interface {
 // Subscription says what a service reads and how.
 type Subscription struct {
 	Stream   string
-	Consumer string   // durable name
+	Consumer string   // durable name; of a partition, with "_" and its number after it
 	Filters  []string // subjects
+	// Exclusive says that one process at a time runs this subscription, because it holds a lease for instance. What
+	// another process had in work before is then handled again before anything new, so that nothing is overtaken.
+	Exclusive bool
+	// Partition is the number of the partition that the filters select; empty when the consumer is not divided. Only an
+	// exclusive subscription keeps the order in a partition while replicas come and go.
+	Partition string
 	Handler  Handler
 	Sink     Sink // may be nil when the handler returns no rows
 

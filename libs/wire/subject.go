@@ -24,6 +24,7 @@ const (
 const (
 	BucketCursor   = "bw_cursor"   // key-value: what the ingestor has seen, by series
 	BucketAlert    = "bw_alert"    // key-value: open alerts, by fingerprint
+	BucketLease    = "bw_lease"    // key-value: which replica has which share of the work
 	BucketArtifact = "bw_artifact" // object store: fitted models, named model/<sha256>
 )
 
