@@ -23,7 +23,7 @@ const (
 
 // Share is work in numbered parts that replicas divide among themselves.
 type Share struct {
-	Group string // name of the work, one token; replicas of one group share it
+	Group string // name of the work, tokens joined by dots; replicas of one group share it
 	Parts int    // how many parts there are, numbered from 0
 	// Run does one part until ctx is done, and then returns nil. It runs in one process at a time.
 	Run func(ctx context.Context, part int) error

@@ -86,8 +86,8 @@ type Subscription struct {
 	// Partition is the number of the partition that the filters select; empty when the consumer is not divided. Only an
 	// exclusive subscription keeps the order in a partition while replicas come and go.
 	Partition string
-	Handler  Handler
-	Sink     Sink // may be nil when the handler returns no rows
+	Handler   Handler
+	Sink      Sink // may be nil when the handler returns no rows
 
 	Batch      int           // most messages handled between two acknowledgements; 0 means 64
 	Linger     time.Duration // how long to wait for more messages of a batch; 0 means 5 ms

@@ -81,6 +81,9 @@ func (d *demo) idle(consumers ...consumer) func(context.Context) (bool, error) {
 		for _, c := range consumers {
 			stream, name := c.split()
 			lag, err := d.bus.Lag(ctx, stream, name)
+			if errors.Is(err, natsio.ErrNotFound) {
+				return false, nil // nobody has taken every partition yet
+			}
 			if err != nil || lag.Pending+lag.AckPending > 0 {
 				return false, err
 			}

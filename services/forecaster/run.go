@@ -21,12 +21,12 @@ func Run(ctx context.Context, common node.Config, cfg Config, log *zap.Logger) e
 	if err != nil {
 		return n.Abort(ctx, err)
 	}
-	desk := New(cfg, n.Instance, n.Store, artifacts)
-	n.Consume(stage.Subscription{
-		Stream: wire.StreamObs, Consumer: "forecaster_obs", Filters: []string{wire.AllValid}, Handler: desk.Observations(), Sink: n.Store,
-	})
-	n.Consume(stage.Subscription{
-		Stream: wire.StreamModel, Consumer: "forecaster_model", Filters: []string{wire.AllModels}, Handler: desk.Models(), Sink: n.Store,
+	n.ConsumeParts(func(part int) []stage.Subscription {
+		desk := New(cfg, n.Instance, n.Store, artifacts)
+		return []stage.Subscription{
+			{Stream: wire.StreamObs, Consumer: "forecaster_obs", Filters: []string{wire.ValidPart(part)}, Handler: desk.Observations(), Sink: n.Store},
+			{Stream: wire.StreamModel, Consumer: "forecaster_model", Filters: []string{wire.ModelPart(part)}, Handler: desk.Models(), Sink: n.Store},
+		}
 	})
 	return n.Run(ctx)
 }

@@ -31,7 +31,8 @@ type Refreshed struct {
 	Malformed uint64    `json:"rows_malformed"`
 }
 
-// Run runs the service until ctx is done: it refreshes at once and then at every poll, and on request.
+// Run runs the service until ctx is done: it refreshes at once and then at every poll, and on request. Of several
+// replicas one polls.
 func Run(ctx context.Context, common node.Config, cfg Config, log *zap.Logger) error {
 	n, err := node.Start(ctx, event.Ingestor, common, log)
 	if err != nil {
@@ -52,7 +53,7 @@ func Run(ctx context.Context, common node.Config, cfg Config, log *zap.Logger) e
 	}
 	n.Answer("refresh", r.answer)
 	if cfg.Poll > 0 {
-		n.Go("poll", r.poll)
+		n.Lead(r.poll)
 	}
 	return n.Run(ctx)
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/bellwether-forecast/bellwether/libs/event"
 	"github.com/bellwether-forecast/bellwether/libs/stage"
@@ -26,36 +27,50 @@ func Run(ctx context.Context, common node.Config, cfg Config, log *zap.Logger) e
 	if err != nil {
 		return n.Abort(ctx, err)
 	}
-	h, err := New(cfg, kv, nil)
-	if err != nil {
+	if err := cfg.Validate(); err != nil {
 		return n.Abort(ctx, err)
 	}
-	n.Consume(stage.Subscription{
-		Stream: wire.StreamEvent, Consumer: event.Monitor, Filters: []string{wire.AllEvents}, Handler: h, Batch: 256,
-	})
-	n.Consume(stage.Subscription{
-		Stream: wire.StreamEvent, Consumer: "monitor_record", Filters: []string{wire.AllEvents}, Handler: NewRecorder(cfg), Sink: n.Store,
-		// Nobody waits for the history: few large inserts cost less than many small ones.
-		Batch: 1000, Linger: 500 * time.Millisecond,
-	})
-	n.Go("flush", func(ctx context.Context) error {
-		t := time.NewTicker(flushEvery)
-		defer t.Stop()
-		var told time.Time
-		for {
-			select {
-			case <-t.C:
-			case <-ctx.Done():
-				return nil
-			}
-			// What could not be said is kept and said at the next turn.
-			if err := h.Flush(ctx, n.Store, announcer{n.Bus, n.Log}); err != nil && ctx.Err() == nil && time.Since(told) > time.Minute {
-				told = time.Now()
-				n.Log.Warn("alerts not said yet", zap.Error(err))
-			}
-		}
-	})
+	n.Lead(func(ctx context.Context) error { return watch(ctx, n, cfg, kv) })
 	return n.Run(ctx)
+}
+
+// watch is the monitor as long as this process is the one that watches.
+func watch(ctx context.Context, n *node.Node, cfg Config, state State) error {
+	h, err := New(cfg, state, nil)
+	if err != nil {
+		return err
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error {
+		return n.Handle(ctx, stage.Subscription{
+			Stream: wire.StreamEvent, Consumer: event.Monitor, Filters: []string{wire.AllEvents}, Handler: h, Batch: 256,
+		}, stage.Subscription{
+			Stream: wire.StreamEvent, Consumer: "monitor_record", Filters: []string{wire.AllEvents}, Handler: NewRecorder(cfg), Sink: n.Store,
+			// Nobody waits for the history: few large inserts cost less than many small ones.
+			Batch: 1000, Linger: 500 * time.Millisecond,
+		})
+	})
+	g.Go(func() error { return flush(ctx, n, h) })
+	return g.Wait()
+}
+
+// flush says what was decided, and lets time pass for the rules, until ctx is done.
+func flush(ctx context.Context, n *node.Node, h *Handler) error {
+	t := time.NewTicker(flushEvery)
+	defer t.Stop()
+	var told time.Time
+	for {
+		select {
+		case <-t.C:
+		case <-ctx.Done():
+			return nil
+		}
+		// What could not be said is kept and said at the next turn.
+		if err := h.Flush(ctx, n.Store, announcer{n.Bus, n.Log}); err != nil && ctx.Err() == nil && time.Since(told) > time.Minute {
+			told = time.Now()
+			n.Log.Warn("alerts not said yet", zap.Error(err))
+		}
+	}
 }
 
 // announcer publishes alerts and logs those that the bus has taken.

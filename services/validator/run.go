@@ -18,8 +18,10 @@ func Run(ctx context.Context, common node.Config, cfg Config, log *zap.Logger) e
 		return err
 	}
 	cfg.Instance = n.Instance
-	n.Consume(stage.Subscription{
-		Stream: wire.StreamObs, Consumer: event.Validator, Filters: []string{wire.AllRaw}, Handler: New(cfg, n.Store), Sink: n.Store,
+	n.ConsumeParts(func(part int) []stage.Subscription {
+		return []stage.Subscription{{
+			Stream: wire.StreamObs, Consumer: event.Validator, Filters: []string{wire.RawPart(part)}, Handler: New(cfg, n.Store), Sink: n.Store,
+		}}
 	})
 	return n.Run(ctx)
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -15,11 +16,9 @@ import (
 
 	"github.com/bellwether-forecast/bellwether/libs/app"
 	"github.com/bellwether-forecast/bellwether/libs/chio"
-	"github.com/bellwether-forecast/bellwether/libs/event"
 	"github.com/bellwether-forecast/bellwether/libs/natsio"
 	"github.com/bellwether-forecast/bellwether/libs/ops"
 	"github.com/bellwether-forecast/bellwether/libs/report"
-	"github.com/bellwether-forecast/bellwether/libs/stage"
 )
 
 // Node is one running instance of a service.
@@ -35,6 +34,7 @@ type Node struct {
 	app      *app.App
 	cfg      Config
 	verbs    verbs
+	failures failures
 	mu       sync.Mutex
 	watched  []consumer
 	stopping bool
@@ -51,6 +51,7 @@ type consumer struct{ stream, name string }
 // waited for: what needs it waits by itself and says so on the bus.
 func Start(ctx context.Context, service string, cfg Config, log *zap.Logger) (*Node, error) {
 	n := &Node{Service: service, Instance: cfg.Instance, Log: log.Named(service), Registry: ops.Registry(), app: app.New(cfg.Drain), cfg: cfg, verbs: verbs{}}
+	n.failures.node = n
 	if n.Instance == "" {
 		host, err := os.Hostname()
 		if err != nil {
@@ -193,19 +194,6 @@ func (n *Node) Run(ctx context.Context) error {
 	return err
 }
 
-// Consume adds a subscription: its failures become error events, its backlog lag events.
-func (n *Node) Consume(s stage.Subscription) {
-	failures := &failures{node: n}
-	s.Report = failures.report
-	if s.Sink != nil {
-		s.Sink = clearing{Sink: s.Sink, failures: failures}
-	}
-	n.mu.Lock()
-	n.watched = append(n.watched, consumer{s.Stream, s.Consumer})
-	n.mu.Unlock()
-	n.app.Go("consume "+s.Consumer, func(ctx context.Context) error { return n.Bus.Consume(ctx, s) })
-}
-
 // beat sends a heartbeat and the lag of every subscription at each interval, and a last heartbeat on shutdown.
 func (n *Node) beat(ctx context.Context) error {
 	n.pulse(ctx, "starting")
@@ -236,75 +224,18 @@ func (n *Node) pulse(ctx context.Context, state string) {
 		return
 	}
 	n.mu.Lock()
-	watched := n.watched
+	watched := slices.Clone(n.watched)
 	n.mu.Unlock()
 	for _, c := range watched {
 		lag, err := n.Bus.Lag(ctx, c.stream, c.name)
 		if err == nil {
 			err = n.Report.Lag(ctx, lag)
 		}
-		if err != nil && ctx.Err() == nil {
+		// A consumer, or a partition of it, that nobody runs yet is not there.
+		if err != nil && ctx.Err() == nil && !errors.Is(err, natsio.ErrNotFound) {
 			n.Log.Warn("lag not reported", zap.String("consumer", c.name), zap.Error(err))
 		}
 	}
-}
-
-// failures turns failed messages into error events.
-type failures struct {
-	node *Node
-	mu   sync.Mutex
-	down bool // the store refused the last write
-}
-
-func (f *failures) report(ctx context.Context, x stage.Failure) {
-	n := f.node
-	e := event.Error{Class: event.Operational, Code: "handler_failed", Subject: x.Subscription, Severity: event.Warning}
-	switch {
-	case x.DeadLetter:
-		e.Code = "dead_letter"
-	case x.Stage == "write" || errors.Is(x.Err, chio.ErrUnavailable):
-		e = event.Error{Class: event.Infrastructure, Code: "store_unavailable", Subject: n.Service, Severity: event.Critical}
-		f.mu.Lock()
-		f.down = true
-		f.mu.Unlock()
-	}
-	if e.Code == "store_unavailable" {
-		e.Message = fmt.Sprintf("%s waits for ClickHouse, nothing is lost: %v", n.Service, x.Err)
-	} else {
-		e.Message = fmt.Sprintf("%s: message %s on %s, attempt %d: %s: %v", x.Subscription, x.Message.ID, x.Message.Subject, x.Message.Attempt, x.Stage, x.Err)
-	}
-	n.Log.Error("message failed", zap.String("consumer", x.Subscription), zap.String("subject", x.Message.Subject),
-		zap.String("id", x.Message.ID), zap.Int("attempt", x.Message.Attempt), zap.String("stage", x.Stage),
-		zap.Bool("dead_letter", x.DeadLetter), zap.Error(x.Err))
-	if err := n.Report.Raise(ctx, e); err != nil {
-		n.Log.Warn("error event not sent", zap.Error(err))
-	}
-}
-
-// clearing reports the end of a store outage at the first write that succeeds.
-type clearing struct {
-	stage.Sink
-	failures *failures
-}
-
-// Write implements stage.Sink.
-func (c clearing) Write(ctx context.Context, token string, rows []stage.Row) error {
-	if err := c.Sink.Write(ctx, token, rows); err != nil {
-		return err
-	}
-	f := c.failures
-	f.mu.Lock()
-	was := f.down
-	f.down = false
-	f.mu.Unlock()
-	if !was {
-		return nil
-	}
-	e := event.Error{Class: event.Infrastructure, Code: "store_unavailable", Subject: f.node.Service, Severity: event.Critical, Message: "the store takes rows again"}
-	if err := f.node.Report.Clear(ctx, e); err != nil {
-		f.node.Log.Warn("error event not sent", zap.Error(err))
-	}
-	return nil
 }
 
 // Abort closes the node and returns err: for a Run that fails before its tasks start.
