@@ -8,7 +8,6 @@ import (
 	"maps"
 	"math"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -101,25 +100,26 @@ func (b *Bus) durables(ctx context.Context, stream string) ([]*jetstream.Consume
 	return infos, list.Err() //nolint:wrapcheck // apiError wraps it
 }
 
-// parts returns the consumer of that name, or all partitions of it. The error wraps jetstream.ErrConsumerNotFound when
-// there is neither, or a partition is missing.
+// parts returns the consumer of that name, or all partitions of it, with one request. The error wraps
+// jetstream.ErrConsumerNotFound when there is neither, or a partition is missing.
 func (b *Bus) parts(ctx context.Context, stream, consumer string) ([]*jetstream.ConsumerInfo, error) {
-	c, err := b.js.Consumer(ctx, stream, consumer)
-	if err == nil {
-		return []*jetstream.ConsumerInfo{c.CachedInfo()}, nil
+	infos, err := b.durables(ctx, stream)
+	if err != nil {
+		return nil, err
 	}
-	if !errors.Is(err, jetstream.ErrConsumerNotFound) {
-		return nil, fmt.Errorf("look up consumer: %w", err)
-	}
-	infos := make([]*jetstream.ConsumerInfo, wire.Partitions)
-	for p := range infos {
-		c, err := b.js.Consumer(ctx, stream, durable(consumer, strconv.Itoa(p)))
-		if err != nil {
-			return nil, fmt.Errorf("look up partition %d: %w", p, err)
+	var parts []*jetstream.ConsumerInfo
+	for _, info := range infos {
+		switch consumer {
+		case info.Name:
+			return []*jetstream.ConsumerInfo{info}, nil
+		case info.Config.Metadata[metaConsumer]:
+			parts = append(parts, info)
 		}
-		infos[p] = c.CachedInfo()
 	}
-	return infos, nil
+	if len(parts) < wire.Partitions {
+		return nil, fmt.Errorf("%d of %d partitions: %w", len(parts), wire.Partitions, jetstream.ErrConsumerNotFound)
+	}
+	return parts, nil
 }
 
 // Lag returns how far consumer is behind, all its partitions together: counts are sums, Oldest is that of the one most

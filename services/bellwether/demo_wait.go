@@ -39,7 +39,7 @@ func (c consumer) split() (stream, name string) {
 func (d *demo) until(ctx context.Context, what string, ready func(context.Context) (bool, error)) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, d.Patience, fmt.Errorf("waited %s for %s; the logs are in %s/logs", d.Patience, what, d.Dir))
 	defer cancel()
-	t := time.NewTicker(3 * time.Millisecond)
+	t := time.NewTicker(10 * time.Millisecond)
 	defer t.Stop()
 	for {
 		ok, err := ready(ctx)

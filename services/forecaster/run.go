@@ -24,8 +24,8 @@ func Run(ctx context.Context, common node.Config, cfg Config, log *zap.Logger) e
 	n.ConsumeParts(func(part int) []stage.Subscription {
 		desk := New(cfg, n.Instance, n.Store, artifacts)
 		return []stage.Subscription{
-			{Stream: wire.StreamObs, Consumer: "forecaster_obs", Filters: []string{wire.ValidPart(part)}, Handler: desk.Observations(), Sink: n.Store},
-			{Stream: wire.StreamModel, Consumer: "forecaster_model", Filters: []string{wire.ModelPart(part)}, Handler: desk.Models(), Sink: n.Store},
+			{Stream: wire.StreamObs, Consumer: "forecaster_obs", Filters: []string{wire.ValidPart(part)}, Handler: desk.Observations()},
+			{Stream: wire.StreamModel, Consumer: "forecaster_model", Filters: []string{wire.ModelPart(part)}, Handler: desk.Models()},
 		}
 	})
 	return n.Run(ctx)

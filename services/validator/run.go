@@ -20,7 +20,7 @@ func Run(ctx context.Context, common node.Config, cfg Config, log *zap.Logger) e
 	cfg.Instance = n.Instance
 	n.ConsumeParts(func(part int) []stage.Subscription {
 		return []stage.Subscription{{
-			Stream: wire.StreamObs, Consumer: event.Validator, Filters: []string{wire.RawPart(part)}, Handler: New(cfg, n.Store), Sink: n.Store,
+			Stream: wire.StreamObs, Consumer: event.Validator, Filters: []string{wire.RawPart(part)}, Handler: New(cfg, n.Store),
 		}}
 	})
 	return n.Run(ctx)

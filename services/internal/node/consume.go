@@ -21,12 +21,15 @@ func (n *Node) Consume(s stage.Subscription) {
 
 // ConsumeParts adds subscriptions to the partitions of wire.Partitions, which the replicas of the service divide among
 // themselves. open returns the subscriptions of one partition, with handlers that know nothing yet; it is called each
-// time that the partition falls to this process. Each partition is handled in order, by one process at a time.
+// time that the partition falls to this process. Their rows go to the store. Each partition is handled in order, by one process at a time.
 func (n *Node) ConsumeParts(open func(part int) []stage.Subscription) {
+	// Partitions that have news at the same time are written together.
+	rows := stage.Gather(n.Store)
 	n.share("partitions", wire.Partitions, func(ctx context.Context, part int) error {
 		subs := open(part)
 		for i := range subs {
 			subs[i].Partition = strconv.Itoa(part)
+			subs[i].Sink = rows
 		}
 		return n.Handle(ctx, subs...)
 	})
