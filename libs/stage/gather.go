@@ -7,17 +7,19 @@ import (
 	"errors"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
-// Gather returns a sink that joins what arrives while it is writing into one write to sink (group commit). Writers
-// that work side by side, each on a part of the series, then cost hardly more than one; a single writer does not wait.
+// Gather returns a sink that joins what arrives within linger of the first, or while it is writing, into one write to
+// sink (group commit). Writers that work side by side, each on a part of the series, then cost hardly more than one.
 //
 // The token of a joint write is made of the tokens in it. When it fails, all writers in it get the error, except when
 // it is permanent: then each is written on its own, since the rows of one may have spoilt it for the others.
-func Gather(sink Sink) Sink { return &gather{sink: sink} }
+func Gather(sink Sink, linger time.Duration) Sink { return &gather{sink: sink, linger: linger} }
 
 type gather struct {
-	sink Sink
+	sink   Sink
+	linger time.Duration
 
 	mu      sync.Mutex
 	busy    bool     // somebody is writing
@@ -41,10 +43,23 @@ func (g *gather) Write(ctx context.Context, token string, rows []Row) error {
 	first := !g.busy
 	g.busy = true
 	g.mu.Unlock()
+	if first {
+		wait(ctx, g.linger)
+	}
 	if first || <-w.turn {
 		g.flush()
 	}
 	return w.err
+}
+
+// wait returns after d, or when ctx is done.
+func wait(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
+	}
 }
 
 // flush writes what waits, itself included, and passes the turn on.

@@ -53,7 +53,7 @@ func (s *slow) sizes() []int {
 func TestGatherJoinsWhatArrivesMeanwhile(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &slow{}
-		g := stage.Gather(s)
+		g := stage.Gather(s, 0)
 		start := time.Now()
 		var wg sync.WaitGroup
 		for i := range 8 {
@@ -80,11 +80,31 @@ func TestGatherJoinsWhatArrivesMeanwhile(t *testing.T) {
 	})
 }
 
+func TestGatherLingers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &slow{}
+		g := stage.Gather(s, 100*time.Millisecond)
+		var wg sync.WaitGroup
+		for i := range 3 {
+			wg.Go(func() {
+				if err := g.Write(t.Context(), fmt.Sprint(i), []stage.Row{row(fmt.Sprint(i))}); err != nil {
+					t.Error(err)
+				}
+			})
+			<-time.After(40 * time.Millisecond)
+		}
+		wg.Wait()
+		if diff := cmp.Diff([]int{3}, s.sizes()); diff != "" {
+			t.Errorf("rows per write mismatch (-want +got):\n%s", diff)
+		}
+	})
+}
+
 // One bad row fails its own write and no other.
 func TestGatherTellsBadRowsFromGood(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &slow{}
-		g := stage.Gather(s)
+		g := stage.Gather(s, 0)
 		errs := map[string]error{}
 		var mu sync.Mutex
 		var wg sync.WaitGroup
@@ -113,7 +133,7 @@ func TestGatherTellsBadRowsFromGood(t *testing.T) {
 func TestGatherContexts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &slow{}
-		g := stage.Gather(s)
+		g := stage.Gather(s, 0)
 		impatient, stop := context.WithCancel(t.Context())
 		all, stopAll := context.WithCancel(t.Context())
 		errs := make([]error, 4)

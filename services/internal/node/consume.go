@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strconv"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -11,6 +12,9 @@ import (
 	"github.com/bellwether-forecast/bellwether/libs/stage"
 	"github.com/bellwether-forecast/bellwether/libs/wire"
 )
+
+// gatherFor is how long the rows of one partition wait for those of others.
+const gatherFor = 20 * time.Millisecond
 
 // Consume adds a subscription whose messages replicas share in no order: its failures become error events, its backlog
 // lag events.
@@ -23,8 +27,8 @@ func (n *Node) Consume(s stage.Subscription) {
 // themselves. open returns the subscriptions of one partition, with handlers that know nothing yet; it is called each
 // time that the partition falls to this process. Their rows go to the store. Each partition is handled in order, by one process at a time.
 func (n *Node) ConsumeParts(open func(part int) []stage.Subscription) {
-	// Partitions that have news at the same time are written together.
-	rows := stage.Gather(n.Store)
+	// The series of a source have news at the same time: one insert for all partitions costs what one of them would.
+	rows := stage.Gather(n.Store, gatherFor)
 	n.share("partitions", wire.Partitions, func(ctx context.Context, part int) error {
 		subs := open(part)
 		for i := range subs {
