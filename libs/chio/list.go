@@ -32,6 +32,26 @@ func (s *Store) SeriesIDs(ctx context.Context) ([]series.ID, error) {
 	return out, nil
 }
 
+// LastObserved returns the grid point of the newest observation of every series, UTC.
+func (s *Store) LastObserved(ctx context.Context) (map[series.ID]time.Time, error) {
+	out := map[series.ID]time.Time{}
+	const query = `SELECT series, max(ts) AS last FROM observations GROUP BY series`
+	err := s.each(ctx, query, nil, func(rows driver.Rows) error {
+		var name string
+		var last time.Time
+		if err := rows.Scan(&name, &last); err != nil {
+			return fmt.Errorf("last observation: %w", err)
+		}
+		id, err := series.ParseID(name)
+		out[id] = last.UTC()
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("last observations: %w", err)
+	}
+	return out, nil
+}
+
 // OpenAlerts returns the alerts that are pending or firing, each as its last transition, oldest first.
 func (s *Store) OpenAlerts(ctx context.Context) ([]event.Alert, error) {
 	const query = `

@@ -27,6 +27,8 @@ type Stream struct {
 	// Atomic streams take several messages as one batch, which is synced to disk at once: all of it is stored, or
 	// nothing. Not for streams that refuse messages, where one full subject would hold up the others.
 	Atomic bool
+	// Schedules says that messages may be schedules, which the server follows.
+	Schedules bool
 	// Partitioned streams keep a message under its subject with the partition of its series, see wire.Partitions.
 	Partitioned Transform
 }
@@ -90,6 +92,12 @@ func streams() []Stream {
 		{
 			Name: wire.StreamAlert, Description: "Transitions of alerts, CloudEvents in JSON",
 			Subjects: []string{wire.AllAlerts}, MaxAge: 30 * day, MaxBytes: 256 * mib, Duplicates: 10 * time.Minute, Atomic: true,
+		},
+		{
+			// A schedule is kept until another takes its place, and of what is due only the newest: work that was
+			// due while nobody was there is done once.
+			Name: wire.StreamSchedule, Description: "Schedules, and what is due by them",
+			Subjects: []string{wire.AllSchedules}, MaxBytes: 16 * mib, Duplicates: 2 * time.Minute, MaxPerSubject: 1, Schedules: true,
 		},
 		{
 			Name: wire.StreamDLQ, Description: "Messages given up, with the reason in headers",

@@ -16,11 +16,13 @@ import (
 type ProvisionOptions struct {
 	DryRun   bool // report what would change, and change nothing
 	Replicas int  // copies of each stream, 1 to 5; 0 means 1
+	// Schedules are put in place after the streams; others stay as they are.
+	Schedules []Schedule
 }
 
 // Change is one thing that Provision created or updated, or would have.
 type Change struct {
-	Kind   string // "stream", "bucket" or "object store"
+	Kind   string // "stream", "bucket", "object store" or "schedule"
 	Name   string
 	Action string // "create" or "update"
 	Detail string // of an update: the settings that differ, "max_age 72h0m0s -> 336h0m0s"
@@ -47,6 +49,11 @@ func Provision(ctx context.Context, b *Bus, opts ProvisionOptions) ([]Change, er
 	}
 	for _, k := range buckets {
 		if err := p.bucket(ctx, k); err != nil {
+			return p.changes, fmt.Errorf("provision: %w", err)
+		}
+	}
+	for _, s := range opts.Schedules {
+		if err := p.schedule(ctx, s); err != nil {
 			return p.changes, fmt.Errorf("provision: %w", err)
 		}
 	}
@@ -121,6 +128,8 @@ func (s Stream) config(base jetstream.StreamConfig, replicas int) jetstream.Stre
 	base.Replicas = replicas
 	base.AllowDirect = true
 	base.AllowAtomicPublish = s.Atomic
+	base.AllowMsgSchedules = s.Schedules
+	base.AllowMsgTTL = s.Schedules
 	base.MaxMsgsPerSubject = s.MaxPerSubject
 	if s.MaxPerSubject == 0 {
 		base.MaxMsgsPerSubject = -1
@@ -160,6 +169,7 @@ func differences(have, want jetstream.StreamConfig) string {
 	add("num_replicas", have.Replicas, want.Replicas)
 	add("allow_direct", have.AllowDirect, want.AllowDirect)
 	add("allow_atomic", have.AllowAtomicPublish, want.AllowAtomicPublish)
+	add("allow_msg_schedules", have.AllowMsgSchedules, want.AllowMsgSchedules)
 	add("subject_transform", transform(have), transform(want))
 	return strings.Join(diffs, ", ")
 }
@@ -216,7 +226,11 @@ func (b *Bus) putBucket(ctx context.Context, k Bucket, replicas int) error {
 
 // String returns the limits of s in one line, as docs/subjects.md shows them.
 func (s Stream) String() string {
-	parts := []string{duration(s.MaxAge), bytesText(s.MaxBytes)}
+	var parts []string
+	if s.MaxAge > 0 {
+		parts = append(parts, duration(s.MaxAge))
+	}
+	parts = append(parts, bytesText(s.MaxBytes))
 	if s.MaxPerSubject > 0 {
 		parts = append(parts, fmt.Sprintf("%d per subject", s.MaxPerSubject))
 	}

@@ -89,8 +89,8 @@ func TestLayoutLimits(t *testing.T) {
 	streams, buckets := natsio.Layout()
 	var total int64
 	for _, s := range streams {
-		if s.MaxAge <= 0 || s.MaxBytes <= 0 || s.Duplicates <= 0 {
-			t.Errorf("%s: max age %s, max bytes %d, duplicates %s, want all set", s.Name, s.MaxAge, s.MaxBytes, s.Duplicates)
+		if s.MaxAge <= 0 && s.MaxPerSubject <= 0 || s.MaxBytes <= 0 || s.Duplicates <= 0 {
+			t.Errorf("%s: max age %s, %d per subject, max bytes %d, duplicates %s, want all set", s.Name, s.MaxAge, s.MaxPerSubject, s.MaxBytes, s.Duplicates)
 		}
 		total += s.MaxBytes
 	}
@@ -132,7 +132,7 @@ func TestSubjectsDocument(t *testing.T) {
 	for _, subject := range []string{
 		"bw.obs.raw.<source>.<key>", "bw.obs.valid.<source>.<key>", "bw.job.train.<source>.<key>", "bw.model.<source>.<key>",
 		"bw.forecast.<source>.<key>", "bw.event.<kind>.<service>", "bw.alert.<severity>.<class>.<name>",
-		"bw.dlq.<stream>.<consumer>", "bw.ctl.<service>.<verb>",
+		"bw.sched.plan.<name>", "bw.sched.due.<name>", "bw.dlq.<stream>.<consumer>", "bw.ctl.<service>.<verb>",
 	} {
 		if !strings.Contains(doc, "`"+subject+"`") {
 			t.Errorf("%s does not describe %s", subjectsPath, subject)

@@ -17,6 +17,7 @@ const (
 	StreamForecast = "BW_FORECAST" // bw.forecast.>
 	StreamEvent    = "BW_EVENT"    // bw.event.>
 	StreamAlert    = "BW_ALERT"    // bw.alert.>
+	StreamSchedule = "BW_SCHED"    // bw.sched.>; schedules, and what they made due
 	StreamDLQ      = "BW_DLQ"      // bw.dlq.>
 )
 
@@ -39,6 +40,7 @@ const (
 	AllForecasts = "bw.forecast.>"
 	AllEvents    = "bw.event.>"
 	AllAlerts    = "bw.alert.>"
+	AllSchedules = "bw.sched.>"
 	AllDLQ       = "bw.dlq.>"
 )
 
@@ -66,6 +68,15 @@ func Event(kind event.Kind, service string) string {
 func Alert(severity event.Severity, class event.Class, name string) string {
 	return "bw.alert." + string(severity) + "." + string(class) + "." + Token(name)
 }
+
+// DueTrain is the schedule of training every series again.
+const DueTrain = "train"
+
+// Schedule returns bw.sched.plan.<name>, where a schedule is kept.
+func Schedule(name string) string { return "bw.sched.plan." + Token(name) }
+
+// Due returns bw.sched.due.<name>, where the bus says that it is time.
+func Due(name string) string { return "bw.sched.due." + Token(name) }
 
 // DLQ returns bw.dlq.<stream>.<consumer>.
 func DLQ(stream, consumer string) string { return "bw.dlq." + Token(stream) + "." + Token(consumer) }

@@ -36,7 +36,7 @@ type Commands struct {
 	DLQ       DLQ       `cmd:"" help:"Look at messages that were given up, and replay or discard them."`
 	Train     Train     `cmd:"" help:"Ask for new models."`
 	Refresh   Refresh   `cmd:"" help:"Ask the ingestor to fetch now."`
-	Provision Provision `cmd:"" help:"Create or update the streams and buckets of a NATS server."`
+	Provision Provision `cmd:"" help:"Create or update the streams, buckets and schedules of a NATS server."`
 	Migrate   Migrate   `cmd:"" help:"Create or update the tables of a ClickHouse server."`
 }
 

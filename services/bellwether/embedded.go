@@ -23,6 +23,7 @@ type embedded struct {
 	busAddr, storeAddr string
 	nats               natsio.Config
 	clickhouse         chio.Config
+	schedules          []natsio.Schedule
 }
 
 // openEmbedded starts the embedded bus and store, provisions the streams and migrates the schema. a closes them.
@@ -53,7 +54,7 @@ func openEmbedded(ctx context.Context, a *app.App, e embedded, log *zap.Logger) 
 		}
 	}
 	if e.bus {
-		if err := provision(ctx, e.nats, natsio.ProvisionOptions{}, log); err != nil {
+		if err := provision(ctx, e.nats, natsio.ProvisionOptions{Schedules: e.schedules}, log); err != nil {
 			return e, err
 		}
 	}

@@ -134,6 +134,22 @@ type Provision struct {
 	NATS     natsio.Config `embed:"" prefix:"nats-"`
 	DryRun   bool          `help:"Show what would change, change nothing."`
 	Replicas int           `help:"Replicas of every stream." default:"1"`
+
+	Schedules schedules `embed:"" prefix:"schedule-"`
+}
+
+// schedules are what the bus makes due again and again.
+type schedules struct {
+	Train string `help:"When every series is trained again: seconds, minutes, hours, day of month, month, day of week; or @daily, @every 12h; 'never' ends it." default:"0 30 2 * * *" placeholder:"CRON"`
+	Zone  string `help:"IANA time zone of the schedules; UTC by default." placeholder:"ZONE"`
+}
+
+func (s schedules) all() []natsio.Schedule {
+	train := natsio.Schedule{Name: wire.DueTrain, Cron: s.Train, Zone: s.Zone}
+	if s.Train == "never" {
+		train = natsio.Schedule{Name: wire.DueTrain}
+	}
+	return []natsio.Schedule{train}
 }
 
 // Run implements the command.
@@ -143,12 +159,12 @@ func (p *Provision) Run(ctx context.Context, out Output) error {
 		return err
 	}
 	defer bus.Close()
-	changes, err := natsio.Provision(ctx, bus, natsio.ProvisionOptions{DryRun: p.DryRun, Replicas: p.Replicas})
+	changes, err := natsio.Provision(ctx, bus, natsio.ProvisionOptions{DryRun: p.DryRun, Replicas: p.Replicas, Schedules: p.Schedules.all()})
 	for _, c := range changes {
 		fmt.Fprintln(out.Out, c)
 	}
 	if err == nil && len(changes) == 0 {
-		fmt.Fprintln(out.Out, "streams and buckets are as they should be")
+		fmt.Fprintln(out.Out, "streams, buckets and schedules are as they should be")
 	}
 	return err
 }

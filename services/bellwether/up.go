@@ -35,6 +35,8 @@ type Up struct {
 	BusAddr   string   `help:"Address of the embedded bus." default:"127.0.0.1:4222"`
 	StoreAddr string   `help:"Address of the embedded store." default:"127.0.0.1:8123"`
 
+	Schedules schedules `embed:"" prefix:"schedule-"`
+
 	Common     node.Config     `embed:""`
 	Ingestor   ingestorFlags   `embed:"" prefix:"ingestor-" group:"Ingestor:"`
 	Validator  validatorFlags  `embed:"" prefix:"validator-" group:"Validator:"`
@@ -150,7 +152,7 @@ func (u *Up) embed(ctx context.Context, a *app.App, parts []string, log *zap.Log
 	}
 	e, err := openEmbedded(ctx, a, embedded{
 		dir: u.Dir, bus: slices.Contains(parts, "bus"), store: slices.Contains(parts, "store"),
-		busAddr: u.BusAddr, storeAddr: u.StoreAddr, nats: u.Common.NATS, clickhouse: u.Common.Store,
+		busAddr: u.BusAddr, storeAddr: u.StoreAddr, nats: u.Common.NATS, clickhouse: u.Common.Store, schedules: u.Schedules.all(),
 	}, log)
 	if err != nil {
 		return err

@@ -29,5 +29,8 @@ func Run(ctx context.Context, common node.Config, cfg Config, log *zap.Logger) e
 		// A job takes seconds: each is written, announced and acknowledged by itself.
 		Batch: 1, AckWait: 20 * time.Second, MaxDeliver: 5,
 	})
+	n.Consume(stage.Subscription{
+		Stream: wire.StreamSchedule, Consumer: "trainer_due", Filters: []string{wire.Due(wire.DueTrain)}, Handler: Due(n.Store),
+	})
 	return n.Run(ctx)
 }
