@@ -18,7 +18,7 @@ func TestDemo(t *testing.T) {
 	dir := t.TempDir()
 	cmd := exec.CommandContext(t.Context(), program(t, dir, "bellwether"), "demo", "--exit",
 		"--dir="+dir+"/demo", "--api-server="+program(t, dir, "eiasim"), "--bus-addr=127.0.0.1:0", "--store-addr=127.0.0.1:0",
-		"--replay=7", "--patience=120s")
+		"--replay=7", "--patience=240s")
 	cmd.Dir = ".." // the data folder is looked for beside the checkout
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr

@@ -94,7 +94,7 @@ func newConsumer(b *Bus, s stage.Subscription) *consumer {
 	if s.Batch <= 0 {
 		s.Batch = defaultBatch
 	}
-	if s.Linger <= 0 {
+	if s.Linger == 0 {
 		s.Linger = defaultLinger
 	}
 	if s.AckWait <= 0 {
@@ -226,9 +226,17 @@ func (c *consumer) pull(ctx context.Context, pull jetstream.Consumer) ([]jetstre
 		c.busy = len(msgs) > 0
 		return msgs, err
 	}
-	more, err := collect(pull.Fetch(c.sub.Batch-1, jetstream.FetchContext(expiring(ctx, c.sub.Linger))))
+	more, err := c.more(ctx, pull)
 	c.busy = len(more) == c.sub.Batch-1
 	return append(msgs, more...), err
+}
+
+// more returns what completes a batch that has begun.
+func (c *consumer) more(ctx context.Context, pull jetstream.Consumer) ([]jetstream.Msg, error) {
+	if c.sub.Linger < 0 {
+		return collect(pull.FetchNoWait(c.sub.Batch - 1))
+	}
+	return collect(pull.Fetch(c.sub.Batch-1, jetstream.FetchContext(expiring(ctx, c.sub.Linger))))
 }
 
 func collect(b jetstream.MessageBatch, err error) ([]jetstream.Msg, error) {

@@ -90,7 +90,7 @@ type Subscription struct {
 	Sink      Sink // may be nil when the handler returns no rows
 
 	Batch      int           // most messages handled between two acknowledgements; 0 means 64
-	Linger     time.Duration // how long to wait for more messages of a batch; 0 means 5 ms
+	Linger     time.Duration // how long to wait for more messages of a batch; 0 means 5 ms, less means not at all
 	AckWait    time.Duration // redelivery after this; long work is kept alive by the transport; 0 means 10 s
 	MaxDeliver int           // attempts before the message goes to the dead-letter stream; 0 means 8
 

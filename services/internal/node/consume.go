@@ -33,7 +33,7 @@ func (n *Node) ConsumeParts(open func(part int) []stage.Subscription) {
 		subs := open(part)
 		for i := range subs {
 			subs[i].Partition = strconv.Itoa(part)
-			subs[i].Sink = rows
+			subs[i].Sink, subs[i].Linger = rows, -1 // rows wait for each other instead
 		}
 		return n.Handle(ctx, subs...)
 	})
