@@ -207,7 +207,7 @@ func (m *member) settle(ctx context.Context) {
 }
 
 // take writes the lease of a part and starts its work.
-func (m *member) take(ctx context.Context, part int, old lease) error {
+func (m *member) take(ctx context.Context, part int, old lease) error { //nolint:contextcheck // runs end with the term
 	if m.term.ctx == nil || m.term.ctx.Err() != nil {
 		if len(m.runs) > 0 {
 			return errors.New("runs of an earlier term have not ended yet")

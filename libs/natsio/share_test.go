@@ -191,7 +191,7 @@ func TestPartitionsKeepOrder(t *testing.T) {
 		}()
 		leave = sync.OnceFunc(func() {
 			cancel()
-			<-done // of one that died: the connection is closed
+			_ = <-done // of one that died: the connection is closed
 			b.Close()
 		})
 		t.Cleanup(leave)

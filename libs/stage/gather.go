@@ -47,7 +47,7 @@ func (g *gather) Write(ctx context.Context, token string, rows []Row) error {
 		wait(ctx, g.linger)
 	}
 	if first || <-w.turn {
-		g.flush()
+		g.flush() //nolint:contextcheck // for all that wait: each brings its own
 	}
 	return w.err
 }
