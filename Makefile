@@ -20,6 +20,7 @@ FUZZTIME     ?= 20s
 AGAINST      ?= HEAD~1
 DEMO_FLAGS   ?=
 UP_FLAGS     ?=
+TABLES_FLAGS ?=
 
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
@@ -69,6 +70,10 @@ check-cc:
 .PHONY: bench
 bench: ## Run the benchmarks (PKG= BENCH= BENCH_COUNT=)
 	go test -run='^$$' -bench='$(BENCH)' -benchmem -count=$(BENCH_COUNT) $(PKG)
+
+.PHONY: bench-tables
+bench-tables: engine ## Measure sorting keys, partitions and codecs of the record's tables on real demand (TABLES_FLAGS=)
+	@go run ./e2e/cmd/benchtables $(TABLES_FLAGS)
 
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for FUZZTIME
