@@ -332,8 +332,8 @@ SETTINGS do_not_merge_across_partitions_select_final = 1;
 CREATE OR REPLACE VIEW v_alerts AS
 SELECT
     fingerprint, alert_id, name, severity, class, state, labels, summary,
-    if(fired != '', fired, cause) AS cause,
-    if(state = 'resolved', cause, '') AS resolution,
+    if(fired != '', fired, said) AS cause,
+    if(state = 'resolved', said, '') AS resolution,
     runbook, started_at,
     at AS updated_at,
     if(state = 'resolved', at, toDateTime64(0, 3, 'UTC')) AS resolved_at,
@@ -341,7 +341,7 @@ SELECT
 FROM
 (
     SELECT
-        fingerprint, alert_id, name, severity, class, state, labels, summary, cause, runbook, started_at, at, events,
+        fingerprint, alert_id, name, severity, class, state, labels, summary, cause AS said, runbook, started_at, at, events,
         argMinIf(cause, at, state = 'firing') OVER (PARTITION BY fingerprint, alert_id) AS fired
     FROM alerts FINAL
     ORDER BY fingerprint, alert_id, at DESC, indexOf(['pending', 'firing', 'resolved'], state) DESC

@@ -1,0 +1,158 @@
+package chio
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/bellwether-forecast/bellwether/libs/stage"
+)
+
+// viewCase says what a view shows once rows were written: first versions, later versions that replace them, and rows
+// that must stay apart. The wanted rows follow by hand from the written ones.
+type viewCase struct {
+	table   string // that the rows lie in
+	rows    []stage.Row
+	columns string // what to compare, the key of the view first
+	want    [][]any
+}
+
+// views returns the names of all views in the store.
+func views(t *testing.T, s *Store) []string {
+	t.Helper()
+	_, rows, err := s.Query(t.Context(), "SELECT name FROM system.tables WHERE database = currentDatabase() AND engine LIKE '%View' ORDER BY name")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out []string
+	for _, row := range rows {
+		out = append(out, row[0].(string))
+	}
+	return out
+}
+
+// The list comes from the store: a view that somebody adds fails here until it has a case.
+func TestEveryViewHasACase(t *testing.T) {
+	if diff := cmp.Diff(views(t, open(t)), slices.Sorted(maps.Keys(viewCases()))); diff != "" {
+		t.Errorf("views without a case, cases without a view (-store +cases):\n%s", diff)
+	}
+}
+
+// Whatever order the versions of a row arrive in, and however often each of them does, a view shows each key once and
+// with its newest version: while every row lies in a part of its own, and after the parts are merged.
+func TestViewsShowEachKeyOnceAndNewest(t *testing.T) {
+	s := openUnmerged(t)
+	for view, tc := range viewCases() {
+		t.Run(view, func(t *testing.T) {
+			for name, rows := range orders(tc.rows) {
+				scatter(t, s, tc.table, rows)
+				compareView(t, s, view+" of rows "+name+", unmerged", view, tc)
+				merge(t, s, tc.table)
+				compareView(t, s, view+" of rows "+name+", merged", view, tc)
+			}
+		})
+	}
+}
+
+// The test above can fail: what it wants is not what the views show when they do not ask for the newest version.
+func TestViewsNeedTheirGuards(t *testing.T) {
+	scripts, err := ddl{}.render()
+	if err != nil {
+		t.Fatal(err)
+	}
+	careless := strings.NewReplacer(" FINAL", "", "LIMIT 1 BY", "LIMIT 9 BY", "QUALIFY", "-- ")
+	s := openUnmerged(t)
+	for _, script := range scripts {
+		for statement := range strings.SplitSeq(strings.TrimSuffix(script.sql, ";\n"), ";\n") {
+			if strings.Contains(statement, "CREATE OR REPLACE VIEW") {
+				execute(t, s, careless.Replace(statement))
+			}
+		}
+	}
+	for view, tc := range viewCases() {
+		t.Run(view, func(t *testing.T) {
+			scatter(t, s, tc.table, tc.rows)
+			if cmp.Equal(tc.want, shown(t, s, view, tc), cmpopts.EquateNaNs()) {
+				t.Errorf("%s without its guards shows the same: the case has no row that they are needed for", view)
+			}
+		})
+	}
+}
+
+// openUnmerged opens a store that leaves the parts of its tables as they are written.
+func openUnmerged(t *testing.T) *Store {
+	t.Helper()
+	s := open(t)
+	for _, row := range records() {
+		execute(t, s, "SYSTEM STOP MERGES "+row.Table())
+	}
+	return s
+}
+
+func execute(t *testing.T, s *Store, statement string) {
+	t.Helper()
+	if err := s.conn.Exec(t.Context(), statement); err != nil {
+		t.Fatalf("%v from %s", err, statement)
+	}
+}
+
+// orders returns the rows as they are given, backwards and shuffled.
+func orders(rows []stage.Row) map[string][]stage.Row {
+	out := map[string][]stage.Row{"in order": rows}
+	backwards := slices.Clone(rows)
+	slices.Reverse(backwards)
+	out["backwards"] = backwards
+	shuffled := slices.Clone(rows)
+	rand.New(rand.NewPCG(1, 7)).Shuffle(len(rows), func(i, j int) { shuffled[i], shuffled[j] = shuffled[j], shuffled[i] })
+	out["shuffled"] = shuffled
+	return out
+}
+
+// scatter empties the table and writes each row in a part of its own, then all of them again as a redelivery that was
+// batched otherwise, then the first one once more.
+func scatter(t *testing.T, s *Store, table string, rows []stage.Row) {
+	t.Helper()
+	execute(t, s, "TRUNCATE TABLE "+table)
+	for i, row := range rows {
+		write(t, s, fmt.Sprintf("one:%d", i), row)
+	}
+	write(t, s, "all", rows...)
+	write(t, s, "first", rows[0])
+	_, found, err := s.Query(t.Context(), "SELECT count(), uniqExact(_part) FROM "+table)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if stored, parts := found[0][0].(uint64), found[0][1].(uint64); stored <= uint64(len(rows)) || parts <= uint64(len(rows)) {
+		t.Fatalf("%d rows in %d parts lie in %s after writing %d twice: nothing is put to the test", stored, parts, table, len(rows))
+	}
+}
+
+func merge(t *testing.T, s *Store, table string) {
+	t.Helper()
+	execute(t, s, "SYSTEM START MERGES "+table)
+	execute(t, s, "OPTIMIZE TABLE "+table+" FINAL")
+	execute(t, s, "SYSTEM STOP MERGES "+table)
+}
+
+func shown(t *testing.T, s *Store, view string, tc viewCase) [][]any {
+	t.Helper()
+	_, rows, err := s.Query(context.WithoutCancel(t.Context()), "SELECT "+tc.columns+" FROM "+view+" ORDER BY ALL")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rows
+}
+
+func compareView(t *testing.T, s *Store, what, view string, tc viewCase) {
+	t.Helper()
+	if diff := cmp.Diff(tc.want, shown(t, s, view, tc), cmpopts.EquateNaNs()); diff != "" {
+		t.Errorf("%s (-want +shown):\n%s", what, diff)
+	}
+}
