@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"regexp"
 	"slices"
 	"syscall"
 	"time"
@@ -20,8 +21,8 @@ type bench struct {
 	story  story
 	stderr io.Writer
 
-	stage     *chio.Store            // of the staging database
-	instances map[string][]*instance // by table
+	stage     *chio.Store // of the staging database
+	instances []*instance // of the table that is measured
 	taken     map[*instance]*result
 	inserts   int
 }
@@ -42,122 +43,128 @@ func (b *bench) say(format string, args ...any) {
 	fmt.Fprintf(b.stderr, time.Now().Format("15:04:05 ")+format+"\n", args...)
 }
 
-// run measures every table and returns the results by table.
-func (b *bench) run(ctx context.Context) (map[string][]*result, error) {
-	if err := b.prepare(ctx); err != nil {
-		return nil, err
+// run measures one table after the other and calls done with the results of each, the shipped layout first.
+func (b *bench) run(ctx context.Context, done func(table string, results []*result) error) (err error) {
+	if _, err := chio.Migrate(ctx, b.store.config(shippedIn), chio.Options{}); err != nil {
+		return err
 	}
-	defer b.close()
-	if err := b.load(ctx); err != nil {
-		return nil, fmt.Errorf("load: %w", err)
-	}
-	out := make(map[string][]*result)
-	for _, table := range tables() {
-		for _, in := range b.instances[table] {
-			out[table] = append(out[table], b.taken[in])
-		}
-		if err := b.measure(ctx, table, out[table]); err != nil {
-			return nil, fmt.Errorf("measure %s: %w", table, err)
-		}
-	}
-	return out, nil
-}
-
-func (b *bench) wanted(table string) bool {
-	return table == "observations" || len(b.Tables) == 0 || slices.Contains(b.Tables, table)
-}
-
-const staging = "staging"
-
-// prepare makes the variants, and the staging tables in which the rows of an insert are put into the store's own format
-// before they go to all variants.
-func (b *bench) prepare(ctx context.Context) error {
-	b.instances, b.taken = make(map[string][]*instance), make(map[*instance]*result)
 	if err := b.store.exec(ctx, "default", "CREATE DATABASE "+staging); err != nil {
 		return err
 	}
+	if b.stage, err = chio.New(b.store.config(staging), nil); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, b.stage.Close()) }()
 	for _, table := range tables() {
 		if !b.wanted(table) {
 			continue
 		}
-		for n, v := range variantsOf(table) {
-			in, err := v.create(ctx, b.store, n)
-			if err != nil {
-				return err
-			}
-			if in == nil {
-				continue
-			}
-			b.instances[table] = append(b.instances[table], in)
-			b.taken[in] = &result{instance: in, unmerged: make(map[string]timing), merged: make(map[string]timing)}
+		results, err := b.table(ctx, table)
+		if err != nil {
+			return fmt.Errorf("%s: %w", table, err)
 		}
-		b.say("%s: %d variants", table, len(b.instances[table]))
-		like := b.instances[table][0]
-		if err := b.store.exec(ctx, staging, fmt.Sprintf("CREATE TABLE %s AS %s.%[1]s ENGINE = Memory", table, like.database)); err != nil {
+		if err := done(table, results); err != nil {
 			return err
 		}
 	}
-	var err error
-	b.stage, err = chio.New(b.store.config(staging), nil)
-	return err
+	return nil
 }
 
-func (b *bench) close() {
-	_ = b.stage.Close()
-	for _, all := range b.instances {
-		for _, in := range all {
-			_ = in.reader.Close()
+func (b *bench) table(ctx context.Context, table string) (results []*result, err error) {
+	defer func() {
+		for _, in := range b.instances {
+			err = errors.Join(err, in.drop(context.WithoutCancel(ctx)))
 		}
+	}()
+	if err := b.prepare(ctx, table); err != nil {
+		return nil, err
 	}
+	if err := b.load(ctx, table); err != nil {
+		return nil, fmt.Errorf("load: %w", err)
+	}
+	for _, in := range b.instances {
+		results = append(results, b.taken[in])
+	}
+	return results, b.measure(ctx, table, results)
 }
 
-// load writes the whole story to all variants.
-func (b *bench) load(ctx context.Context) error {
-	buffers := make(map[string][]stage.Row)
+func (b *bench) wanted(table string) bool {
+	return len(b.Tables) == 0 || slices.Contains(b.Tables, table)
+}
+
+// staging is a database with tables in memory, in which the rows of an insert are put into the store's own format before
+// they go to all variants.
+const staging = "staging"
+
+// prepare makes the variants of a table.
+func (b *bench) prepare(ctx context.Context, table string) error {
+	b.instances, b.taken = nil, make(map[*instance]*result)
+	for n, v := range variantsOf(table) {
+		if ok, _ := regexp.MatchString(b.Variants, v.name); !ok && v.name != shipped {
+			continue
+		}
+		in, err := v.create(ctx, b.store, n)
+		if err != nil {
+			return err
+		}
+		if in == nil {
+			continue
+		}
+		b.instances = append(b.instances, in)
+		b.taken[in] = &result{instance: in, unmerged: make(map[string]timing), merged: make(map[string]timing)}
+	}
+	b.say("%s: %d variants", table, len(b.instances))
+	return b.store.exec(ctx, staging, fmt.Sprintf("CREATE TABLE %s AS %s.%[1]s ENGINE = Memory", table, shippedIn))
+}
+
+// load writes what the story has for a table to all its variants.
+func (b *bench) load(ctx context.Context, table string) error {
+	var buffer []stage.Row
 	put := func(rows ...stage.Row) error {
 		for _, row := range rows {
-			table := row.Table()
-			if !b.wanted(table) {
+			if row.Table() != table {
 				continue
 			}
-			if buffers[table] = append(buffers[table], row); len(buffers[table]) < batch {
+			if buffer = append(buffer, row); len(buffer) < batch {
 				continue
 			}
-			if err := b.insert(ctx, buffers[table]); err != nil {
+			if err := b.insert(ctx, buffer); err != nil {
 				return err
 			}
-			buffers[table] = buffers[table][:0]
+			buffer = buffer[:0]
 		}
 		return ctx.Err()
 	}
-	b.say("observations, revisions and verdicts of %d series", len(b.story.plots))
+	if err := b.tell(ctx, table, put); err != nil {
+		return err
+	}
+	if err := b.insert(ctx, buffer); err != nil {
+		return err
+	}
+	if table == "observations" {
+		return nil
+	}
+	return b.describe(ctx)
+}
+
+// tell hands the part of the story in which rows of the table are written to put.
+func (b *bench) tell(ctx context.Context, table string, put func(...stage.Row) error) error {
+	switch table {
+	case "forecasts", "scores":
+		o, err := newOffice(ctx, b.story, b.ForecastDays)
+		if err != nil {
+			return err
+		}
+		return o.rows(func(rows []stage.Row) error { return put(rows...) })
+	case "events":
+		return b.story.events(b.EventDays, func(row stage.Row) error { return put(row) })
+	}
 	for a := range b.story.arrivals {
 		if err := put(a.judged()...); err != nil {
 			return err
 		}
 	}
-	if b.wanted("forecasts") || b.wanted("scores") {
-		b.say("training, then %d days of forecasts and scores", b.ForecastDays)
-		o, err := newOffice(ctx, b.story, b.ForecastDays)
-		if err != nil {
-			return err
-		}
-		if err := o.rows(func(rows []stage.Row) error { return put(rows...) }); err != nil {
-			return err
-		}
-	}
-	if b.wanted("events") {
-		b.say("%d days of events", b.EventDays)
-		if err := b.story.events(b.EventDays, func(row stage.Row) error { return put(row) }); err != nil {
-			return err
-		}
-	}
-	for _, rest := range buffers {
-		if err := b.insert(ctx, rest); err != nil {
-			return err
-		}
-	}
-	return b.describe(ctx)
+	return nil
 }
 
 // insert writes one batch to all variants of its table, each time beginning with another one.
@@ -178,7 +185,7 @@ func (b *bench) insert(ctx context.Context, rows []stage.Row) error {
 	if err := b.store.exec(ctx, staging, "TRUNCATE TABLE "+table); err != nil {
 		return err
 	}
-	all := b.instances[table]
+	all := b.instances
 	for i := range all {
 		in := all[(i+b.inserts)%len(all)]
 		start := time.Now()
@@ -192,19 +199,16 @@ func (b *bench) insert(ctx context.Context, rows []stage.Row) error {
 	return nil
 }
 
-// describe gives the variants of other tables a day of observations: the readers look there for unit and step of a
-// series.
+// describe gives the variants of other tables an observation of each series: the readers look there for its unit and
+// step.
 func (b *bench) describe(ctx context.Context) error {
-	from := b.instances["observations"][0].database
-	for table, all := range b.instances {
-		for _, in := range all {
-			if table == "observations" {
-				continue
-			}
-			q := fmt.Sprintf("INSERT INTO observations SELECT * FROM %s.observations WHERE ts >= '%s'", from, hour(hours-24).Format(time.DateTime))
-			if err := b.store.exec(ctx, in.database, q); err != nil {
-				return err
-			}
+	var rows []stage.Row
+	for k := range b.story.plots {
+		rows = append(rows, arrival{plot: &b.story.plots[k], i: hours - 1, known: polled(hours - 1)}.judged()[0])
+	}
+	for _, in := range b.instances {
+		if err := in.reader.Write(ctx, "describe", rows); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -212,11 +216,9 @@ func (b *bench) describe(ctx context.Context) error {
 
 // measure asks all questions of a table, before and after the parts are merged, and weighs it.
 func (b *bench) measure(ctx context.Context, table string, results []*result) error {
-	if len(results) == 0 {
-		return nil
-	}
 	b.say("%s: queries on what no merge has touched", table)
-	if err := b.ask(ctx, table, results, func(r *result) map[string]timing { return r.unmerged }); err != nil {
+	few := max(3, b.Rounds/4)
+	if err := b.ask(ctx, few, results, func(r *result) map[string]timing { return r.unmerged }); err != nil {
 		return err
 	}
 	for _, r := range results {
@@ -238,14 +240,14 @@ func (b *bench) measure(ctx context.Context, table string, results []*result) er
 		}
 	}
 	b.say("%s: queries on what is merged", table)
-	return b.ask(ctx, table, results, func(r *result) map[string]timing { return r.merged })
+	return b.ask(ctx, b.Rounds, results, func(r *result) map[string]timing { return r.merged })
 }
 
 // ask goes round the variants with each question.
-func (b *bench) ask(ctx context.Context, table string, results []*result, into func(*result) map[string]timing) error {
-	for _, q := range questionsOf(table) {
+func (b *bench) ask(ctx context.Context, rounds int, results []*result, into func(*result) map[string]timing) error {
+	for _, q := range questionsOf(results[0].instance.table) {
 		took := make(map[*result]*timing)
-		for round := range b.Rounds + 1 {
+		for round := range rounds + 1 {
 			for i := range results {
 				r := results[(i+round)%len(results)]
 				if q.reader && r.instance.foreign {

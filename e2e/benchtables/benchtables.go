@@ -15,6 +15,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"regexp"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -26,7 +27,8 @@ type flags struct {
 	ForecastDays int      `help:"Days of hourly forecasts and their scores." default:"14"`
 	EventDays    int      `help:"Days of events." default:"7"`
 	Rounds       int      `help:"Times each query is asked." default:"30"`
-	Tables       []string `help:"Tables to measure. Empty: all. observations are always measured."`
+	Tables       []string `help:"Tables to measure. Empty: all."`
+	Variants     string   `help:"Regular expression for the variants to compare with the shipped layout. Empty: all."`
 	Out          string   `help:"File for the Markdown tables. Empty: stdout." type:"path"`
 	Dir          string   `help:"Folder to work in. Empty: the system's folder for temporary files." type:"path"`
 }
@@ -41,6 +43,9 @@ func (f flags) Validate() error {
 	}
 	if f.ForecastDays < 8 || f.ForecastDays > 365 {
 		errs = append(errs, fmt.Errorf("forecast-days is %d: give 8 to 365, queries look back a week and models train on a year", f.ForecastDays))
+	}
+	if _, err := regexp.Compile(f.Variants); err != nil {
+		errs = append(errs, fmt.Errorf("variants: %w", err))
 	}
 	for _, t := range f.Tables {
 		if len(variantsOf(t)) == 0 {
@@ -88,9 +93,29 @@ func run(ctx context.Context, f flags, stdout, stderr io.Writer) (err error) {
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
 	b := &bench{flags: f, store: s, story: newStory(d, f.Series), stderr: stderr}
-	results, err := b.run(ctx)
+	out, closed, err := f.output(stdout)
 	if err != nil {
 		return err
 	}
-	return b.report(ctx, stdout, d, results)
+	if err := b.head(ctx, out, d); err != nil {
+		return errors.Join(err, closed())
+	}
+	r := &reporter{out: out}
+	if err := errors.Join(b.run(ctx, r.table), closed()); err != nil {
+		return err
+	}
+	fmt.Fprint(stdout, r.summary())
+	return nil
+}
+
+// output returns where the tables go, and how to close it.
+func (f flags) output(stdout io.Writer) (io.Writer, func() error, error) {
+	if f.Out == "" {
+		return stdout, func() error { return nil }, nil
+	}
+	file, err := os.Create(f.Out)
+	if err != nil {
+		return nil, nil, fmt.Errorf("report: %w", err)
+	}
+	return file, file.Close, nil
 }

@@ -125,10 +125,9 @@ func points(f forecast.Forecast) []stage.Row {
 
 // score is what the forecaster writes about one point of a forecast once its target is observed.
 func score(f forecast.Forecast, h int, actual float64, at time.Time) record.Score {
-	abs := math.Abs(f.Mean[h] - actual)
 	row := record.Score{
 		Series: f.Series.String(), TargetTS: f.Target(h + 1), IssuedAt: f.IssuedAt, Horizon: uint16(h + 1), ModelID: f.ModelID,
-		Actual: actual, Mean: f.Mean[h], Error: f.Mean[h] - actual, AbsError: abs, PctError: 100 * abs / math.Abs(actual), ScaledError: abs / f.Scale[h],
+		Actual: actual, Mean: f.Mean[h], ScaledError: math.Abs(f.Mean[h]-actual) / f.Scale[h],
 		Covered80: f.Quantiles[1][h] <= actual && actual <= f.Quantiles[3][h],
 		Covered90: f.Quantiles[0][h] <= actual && actual <= f.Quantiles[4][h],
 		ScoredAt:  at,

@@ -103,14 +103,13 @@ func forecasts() []variant {
 }
 
 func measures() []string {
-	return []string{"actual", "mean", "error", "abs_error", "pct_error", "scaled_error", "pinball"}
+	return []string{"actual", "mean", "scaled_error", "pinball"}
 }
 
 func scores() []variant {
 	return append([]variant{
 		try("by year", partitionBy("toYear(target_ts)")),
-		try("errors computed", computed("mean - actual", "error"), computed("abs(mean - actual)", "abs_error"),
-			computed("if(actual = 0, nan, 100 * abs(mean - actual) / abs(actual))", "pct_error")),
+		try("errors stored", stored("error", "abs_error"), stored("abs_error", "pct_error"), stored("pct_error", "scaled_error")),
 		try("issue first", orderBy("(series, issued_at, target_ts, model_id)")),
 		try("horizon first", orderBy("(series, horizon, target_ts, issued_at, model_id)")),
 		try("measures Delta; times Delta; horizon T64", codec("Delta, ZSTD(1)", measures()...), codec("Delta, ZSTD(1)", "issued_at", "target_ts", "scored_at"), codec("T64, ZSTD(1)", "horizon")),

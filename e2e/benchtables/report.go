@@ -2,7 +2,6 @@ package benchtables
 
 import (
 	"bufio"
-	"bytes"
 	"cmp"
 	"context"
 	"fmt"
@@ -15,38 +14,49 @@ import (
 	"time"
 )
 
-// report writes the Markdown tables, and the summary as the last line of stdout.
-func (b *bench) report(ctx context.Context, stdout io.Writer, d demand, results map[string][]*result) error {
-	var out bytes.Buffer
+// reporter writes the Markdown tables as they come, and the summary in the end.
+type reporter struct {
+	out          io.Writer
+	variants     int
+	observations []*result
+}
+
+// head says what the measurement is of.
+func (b *bench) head(ctx context.Context, out io.Writer, d demand) error {
 	engine, err := one[struct{ V string }](ctx, b.store, "default", "SELECT version() AS V")
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(&out, "Measured on %s, with ClickHouse %s embedded: %s demand of %d areas as %d series of two years of hours, %d days of forecasts, %d days of events, inserts of %d rows, %d rounds of each query.\n",
+	fmt.Fprintf(out, "Measured on %s, with ClickHouse %s embedded: %s demand of %d areas as %d series of two years of hours, %d days of forecasts, %d days of events, inserts of %d rows, %d rounds of each query.\n",
 		machine(), engine.V, d.kind, len(d.sources), b.Series, b.ForecastDays, b.EventDays, batch, b.Rounds)
-	variants := 0
-	for _, table := range tables() {
-		if all := results[table]; len(all) > 0 {
-			variants += len(all)
-			layoutTable(&out, table, all)
-			columnTable(&out, all)
-		}
-	}
-	if b.Out == "" {
-		fmt.Fprint(stdout, out.String())
-	} else if err := os.WriteFile(b.Out, out.Bytes(), 0o644); err != nil {
-		return fmt.Errorf("report: %w", err)
-	}
-	best := math.Inf(1)
-	for _, r := range results["observations"] {
-		if r.shows == results["observations"][0].shows {
-			best = min(best, r.size.perRow())
-		}
-	}
-	now := results["observations"][0]
-	fmt.Fprintf(stdout, "bench_tables: variants=%d best_bytes_per_row=%.2f current_bytes_per_row=%.2f series_2y_p95_ms=%.1f recent_all_p95_ms=%.1f\n",
-		variants, best, now.size.perRow(), now.merged[askTwoYears].quantile(.95), now.merged[askRecentAll].quantile(.95))
 	return nil
+}
+
+func (r *reporter) table(name string, results []*result) error {
+	r.variants += len(results)
+	if name == "observations" {
+		r.observations = results
+	}
+	layoutTable(r.out, name, results)
+	columnTable(r.out, results)
+	fmt.Fprintf(r.out, "\nLoad average %s when it was done.\n", load())
+	return nil
+}
+
+// summary is about the observations; without them its figures are NaN.
+func (r *reporter) summary() string {
+	best, now, twoYears, recent := math.NaN(), math.NaN(), math.NaN(), math.NaN()
+	for i, o := range r.observations {
+		if i == 0 {
+			now, twoYears, recent = o.size.perRow(), o.merged[askTwoYears].quantile(.95), o.merged[askRecentAll].quantile(.95)
+			best = now
+		}
+		if o.shows == r.observations[0].shows {
+			best = min(best, o.size.perRow())
+		}
+	}
+	return fmt.Sprintf("bench_tables: variants=%d best_bytes_per_row=%.2f current_bytes_per_row=%.2f series_2y_p95_ms=%.1f recent_all_p95_ms=%.1f\n",
+		r.variants, best, now, twoYears, recent)
 }
 
 // layoutTable has a line a variant: bytes a row, rows a second, and for each question the median, the 95th percentile
@@ -114,9 +124,14 @@ func machine() string {
 			}
 		}
 	}
-	load := "unknown"
-	if data, err := os.ReadFile("/proc/loadavg"); err == nil {
-		load = strings.Join(strings.Fields(string(data))[:3], " ")
+	return fmt.Sprintf("%d cores of %s (%s), %s", runtime.NumCPU(), model, runtime.GOARCH, time.Now().UTC().Format(time.DateOnly))
+}
+
+// load returns the machine's load averages of 1, 5 and 15 minutes.
+func load() string {
+	data, err := os.ReadFile("/proc/loadavg")
+	if fields := strings.Fields(string(data)); err == nil && len(fields) >= 3 {
+		return strings.Join(fields[:3], ", ")
 	}
-	return fmt.Sprintf("%d cores of %s (%s), load average %s at the end, %s", runtime.NumCPU(), model, runtime.GOARCH, load, time.Now().UTC().Format(time.DateOnly))
+	return "unknown"
 }

@@ -64,9 +64,9 @@ func granularity(rows int) edit {
 	return swap(`index_granularity = \d+`, fmt.Sprintf("index_granularity = %d", rows))
 }
 
-// computed makes a column an expression of others, which takes no space.
-func computed(expr, column string) edit {
-	return swap("(`"+column+"` \\w+) CODEC"+nested, "${1} ALIAS "+expr)
+// stored keeps a column on disk that the table computes whenever it is read; next is the column after it.
+func stored(column, next string) edit {
+	return swap("(`"+column+"` \\w+) ALIAS (.*?)(, `"+next+"`)", "${1} MATERIALIZED ${2} CODEC(ZSTD(1))${3}")
 }
 
 func setting(s string) edit { return swap(`$`, ", "+s) }
@@ -80,47 +80,88 @@ type instance struct {
 	reader   *chio.Store
 }
 
+// shippedIn is the database that is migrated as the product does it; the variants are made after it.
+const shippedIn = "bellwether"
+
+type object struct{ Name, Statement string }
+
+// objectsOf returns the table, the observations, in which readers look up what a series is, and the views on the table,
+// with the statements that made them.
+func objectsOf(ctx context.Context, s *store, table string) ([]object, error) {
+	all, err := rows[object](ctx, s, shippedIn, "SELECT name AS Name, create_table_query AS Statement FROM system.tables WHERE database = currentDatabase() ORDER BY name")
+	out := all[:0]
+	for _, o := range all {
+		if o.Name == table || o.Name == "observations" || strings.HasPrefix(o.Name, viewOf(table)) {
+			out = append(out, o)
+		}
+	}
+	return out, err
+}
+
+func viewOf(table string) string {
+	if table == "observation_revisions" {
+		return "v_revisions"
+	}
+	return "v_" + table
+}
+
+// edited returns the statement that makes the table of the variant.
+func (v variant) edited(statement string) (string, error) {
+	var err error
+	for _, e := range v.edits {
+		if statement, err = e(statement); err != nil {
+			return "", fmt.Errorf("%s, %s: %w", v.table, v.name, err)
+		}
+	}
+	return statement, nil
+}
+
 // create makes the variant, or returns nil when it is the shipped table.
 func (v variant) create(ctx context.Context, s *store, n int) (*instance, error) {
 	in := &instance{variant: v, database: fmt.Sprintf("%s_%d", v.table, n), store: s}
-	cfg := s.config(in.database)
-	if _, err := chio.Migrate(ctx, cfg, chio.Options{}); err != nil {
-		return nil, err
-	}
-	made, err := one[struct{ Statement string }](ctx, s, in.database,
-		"SELECT create_table_query AS Statement FROM system.tables WHERE database = currentDatabase() AND name = '"+v.table+"'")
+	objects, err := objectsOf(ctx, s, v.table)
 	if err != nil {
 		return nil, err
 	}
-	ddl := made.Statement
-	for _, e := range v.edits {
-		if ddl, err = e(ddl); err != nil {
-			return nil, fmt.Errorf("%s, %s: %w", v.table, v.name, err)
-		}
+	if err := s.exec(ctx, "default", "CREATE DATABASE "+in.database); err != nil {
+		return nil, err
 	}
-	if ddl == made.Statement && v.name != shipped {
-		return nil, nil
-	}
-	if ddl != made.Statement {
-		if err := s.exec(ctx, in.database, "DROP TABLE "+v.table); err != nil {
-			return nil, err
+	for _, o := range objects {
+		statement := o.Statement
+		if o.Name == v.table {
+			if statement, err = v.edited(statement); err != nil {
+				return nil, err
+			}
+			if statement == o.Statement && v.name != shipped {
+				return nil, s.exec(ctx, "default", "DROP DATABASE "+in.database)
+			}
 		}
-		if _, err := s.do(ctx, in.database, ddl, nil, "allow_suspicious_codecs", "1"); err != nil {
+		statement = strings.ReplaceAll(statement, shippedIn+".", in.database+".")
+		if _, err := s.do(ctx, in.database, statement, nil, "allow_suspicious_codecs", "1"); err != nil {
 			return nil, fmt.Errorf("%s, %s: %w", v.table, v.name, err)
 		}
 	}
 	if err := s.exec(ctx, in.database, "SYSTEM STOP MERGES "+v.table); err != nil {
 		return nil, err
 	}
-	columns, err := one[struct{ Names string }](ctx, s, in.database,
-		"SELECT arrayStringConcat(groupArray('`' || name || '`'), ', ') AS Names FROM system.columns WHERE database = currentDatabase() AND table = '"+
-			v.table+"' AND default_kind NOT IN ('MATERIALIZED', 'ALIAS')")
-	if err != nil {
+	if in.columns, err = in.inserted(ctx); err != nil {
 		return nil, err
 	}
-	in.columns = columns.Names
-	in.reader, err = chio.New(cfg, nil)
+	in.reader, err = chio.New(s.config(in.database), nil)
 	return in, err
+}
+
+// inserted returns the columns that are not computed.
+func (in *instance) inserted(ctx context.Context) (string, error) {
+	columns, err := one[struct{ Names string }](ctx, in.store, in.database,
+		"SELECT arrayStringConcat(groupArray('`' || name || '`'), ', ') AS Names FROM system.columns WHERE database = currentDatabase() AND table = '"+
+			in.table+"' AND default_kind NOT IN ('MATERIALIZED', 'ALIAS')")
+	return columns.Names, err
+}
+
+// drop removes the variant from the store.
+func (in *instance) drop(ctx context.Context) error {
+	return errors.Join(in.reader.Close(), in.store.exec(ctx, "default", "DROP DATABASE "+in.database))
 }
 
 // insert stores a batch that is in format Native. The columns that the variant computes are passed over.

@@ -41,10 +41,6 @@ func (in *instance) weigh(ctx context.Context) (size, error) {
 // digest returns the number of rows that the view shows of a few series, and a hash of their content. Variants that
 // differ in it do not hold the same data.
 func (in *instance) digest(ctx context.Context, s story) (string, error) {
-	view := map[string]string{"observation_revisions": "v_revisions"}[in.table]
-	if view == "" {
-		view = "v_" + in.table
-	}
 	where := ""
 	if in.table != "events" {
 		var names []string
@@ -54,6 +50,6 @@ func (in *instance) digest(ctx context.Context, s story) (string, error) {
 		where = " WHERE series IN (" + strings.Join(names, ", ") + ")"
 	}
 	got, err := one[struct{ N, Hash uint64 }](ctx, in.store, in.database,
-		"SELECT count() AS N, groupBitXor(cityHash64(toString(tuple(*)))) AS Hash FROM "+view+where)
+		"SELECT count() AS N, groupBitXor(cityHash64(toString(tuple(*)))) AS Hash FROM "+viewOf(in.table)+where)
 	return fmt.Sprintf("%d rows %x", got.N, got.Hash), err
 }

@@ -104,8 +104,8 @@ func forecasted(name string, hours int) []stage.Row {
 			})
 			if i < hours {
 				rows = append(rows, record.Score{
-					Series: name, TargetTS: hour(i), IssuedAt: issued, Horizon: uint16(h), ModelID: "m2", Actual: demand(i), Mean: mean, Error: 1, AbsError: 1,
-					PctError: 100 / demand(i), ScaledError: 0.2, Pinball: 0.3, Covered80: true, Covered90: true, ScoredAt: hour(i).Add(10 * time.Minute),
+					Series: name, TargetTS: hour(i), IssuedAt: issued, Horizon: uint16(h), ModelID: "m2", Actual: demand(i), Mean: mean,
+					ScaledError: 0.2, Pinball: 0.3, Covered80: true, Covered90: true, ScoredAt: hour(i).Add(10 * time.Minute),
 				})
 			}
 		}

@@ -36,7 +36,6 @@ func observationsCase() viewCase {
 	}
 	other := record.Observation{Series: "eia.PJM2", TS: newYear, Value: 7, KnownAt: hour(0), Outcome: "pass"}
 	return viewCase{
-		table: "observations",
 		rows: []stage.Row{
 			at(newYear, 1, hour(0), "pass"), at(newYear, 3, hour(2), "flag"), at(newYear, 2, hour(1), "pass"), // the newest is not the last
 			at(newYear.Add(time.Hour), 4, hour(0), "pass"), at(newYear.Add(time.Hour), 5, hour(0).Add(time.Millisecond), "pass"),
@@ -58,7 +57,6 @@ func revisionsCase() viewCase {
 		return record.Revision{Series: "eia.PJM", TS: ts, KnownAt: known, Value: value, RunID: "r"}
 	}
 	return viewCase{
-		table: "observation_revisions",
 		rows: []stage.Row{
 			at(newYear, 1, hour(0)), at(newYear, 2, hour(1)), at(newYear, 1, hour(2)), // back to the first value is a revision too
 			at(newYear.Add(time.Hour), 4, hour(0)),
@@ -78,7 +76,6 @@ func verdictsCase() viewCase {
 		return record.Verdict{Series: "eia.PJM", TS: ts, KnownAt: known, Value: 1, Outcome: outcome, Checks: checks, MessageID: message}
 	}
 	return viewCase{
-		table: "verdicts",
 		rows: []stage.Row{
 			at(newYear, hour(0), "pass", "m1"), at(newYear, hour(1), "flag", "m2", "range", "jump"), // of a revision
 			at(newYear.Add(time.Hour), hour(0), "quarantine", "m1", "range"),
@@ -99,7 +96,6 @@ func quarantineCase() viewCase {
 		return record.Quarantine{Series: "eia.PJM", RecordID: id, TS: hour(0), Value: 9, Reason: "range", Payload: "{}", KnownAt: hour(0), Status: status, UpdatedAt: updated}
 	}
 	return viewCase{
-		table:   "quarantine",
 		rows:    []stage.Row{at("q1", "held", hour(0)), at("q1", "released", hour(5)), at("q2", "held", hour(0)), at("q3", "discarded", hour(7)), at("q3", "held", hour(0))},
 		columns: "series, record_id, status, updated_at",
 		want: [][]any{
@@ -115,7 +111,6 @@ func ingestRunsCase() viewCase {
 		return record.IngestRun{RunID: id, Source: "eia", Origin: "refresh", AsOf: hour(0), StartedAt: hour(0), FinishedAt: finished, Fetched: fetched, Status: status}
 	}
 	return viewCase{
-		table:   "ingest_runs",
 		rows:    []stage.Row{at("r1", "failed", hour(1), 10), at("r1", "ok", hour(2), 20), at("r2", "ok", hour(0).Add(1500*time.Millisecond), 3)},
 		columns: "source, run_id, status, rows_fetched, duration_seconds",
 		want:    [][]any{{"eia", "r1", "ok", uint64(20), 7200.0}, {"eia", "r2", "ok", uint64(3), 1.5}},
@@ -127,7 +122,6 @@ func modelsCase() viewCase {
 		return record.Model{Series: name, ModelID: id, Kind: "ar_ridge", Stage: stage, CreatedAt: created}
 	}
 	return viewCase{
-		table: "models",
 		rows: []stage.Row{
 			at("eia.PJM", "m1", "champion", hour(0)), at("eia.PJM", "m1", "retired", hour(0)),
 			at("eia.PJM", "m2", "champion", hour(10)),
@@ -149,7 +143,6 @@ func backtestsCase() viewCase {
 		return record.Backtest{Series: "eia.PJM", JobID: job, Candidate: candidate, Origin: origin, Horizon: 48, N: 48, MAE: mae, CreatedAt: hour(9)}
 	}
 	return viewCase{
-		table:   "backtests",
 		rows:    []stage.Row{at("j1", "ar_ridge", hour(0), 1), at("j1", "ar_ridge", hour(1), 2), at("j1", "snaive_24", hour(0), 3), at("j2", "ar_ridge", hour(0), 4)},
 		columns: "series, job_id, candidate, origin, mae",
 		want: [][]any{
@@ -177,7 +170,6 @@ func twoCuts(issued time.Time, model string) []stage.Row {
 
 func forecastsCase() viewCase {
 	return viewCase{
-		table:   "forecasts",
 		rows:    append(twoCuts(hour(10), "m1"), twoCuts(newYear, "m1")[0], twoCuts(hour(10), "m2")[0]),
 		columns: "series, issued_at, target_ts, model_id, mean, data_cut",
 		want: [][]any{
@@ -197,7 +189,6 @@ func forecastsLatestCase() viewCase {
 	rows = append(rows, twoCuts(hour(10), "m0")...) // the same instant and data, by another model
 	other := record.Forecast{Series: "eia.CISO", IssuedAt: hour(1), TargetTS: hour(2), Horizon: 1, Mean: 5, ModelID: "m1", DataCut: hour(1)}
 	return viewCase{
-		table:   "forecasts",
 		rows:    append(rows, other),
 		columns: "series, target_ts, issued_at, model_id, mean",
 		want: [][]any{
@@ -209,12 +200,12 @@ func forecastsLatestCase() viewCase {
 	}
 }
 
-// rescored are scores of four points of one day, two of them made again after a revision, and one of the day after.
+// rescored are scores of four points of one day, two of them made again after a revision, and of one each on the days after.
 func rescored() []stage.Row {
 	at := func(target, issued int, actual float64, scored time.Time) stage.Row {
 		return record.Score{
 			Series: "eia.PJM", TargetTS: hour(target), IssuedAt: hour(issued), Horizon: uint16(target - issued), ModelID: "m1", Actual: actual, Mean: 100,
-			Error: 100 - actual, AbsError: math.Abs(100 - actual), PctError: 100 * math.Abs(100-actual) / actual, ScaledError: 1, Pinball: 1,
+			ScaledError: 1, Pinball: 1,
 			Covered80: actual == 100, Covered90: true, ScoredAt: scored,
 		}
 	}
@@ -224,12 +215,12 @@ func rescored() []stage.Row {
 		at(11, 1, 100, hour(12)),
 		at(11, 2, 200, hour(12)),
 		at(24, 2, 50, hour(25)),
+		at(48, 2, 0, hour(49)), // of nothing there is no percentage
 	}
 }
 
 func scoresCase() viewCase {
 	return viewCase{
-		table:   "scores",
 		rows:    rescored(),
 		columns: "series, target_ts, issued_at, model_id, actual, error, abs_error, pct_error, scored_at",
 		want: [][]any{
@@ -238,6 +229,7 @@ func scoresCase() viewCase {
 			{"eia.PJM", hour(11), hour(1), "m1", 100.0, 0.0, 0.0, 0.0, hour(12)},
 			{"eia.PJM", hour(11), hour(2), "m1", 200.0, -100.0, 100.0, 50.0, hour(12)},
 			{"eia.PJM", hour(24), hour(2), "m1", 50.0, 50.0, 50.0, 100.0, hour(25)},
+			{"eia.PJM", hour(48), hour(2), "m1", 0.0, 100.0, 100.0, math.NaN(), hour(49)},
 		},
 	}
 }
@@ -245,12 +237,12 @@ func scoresCase() viewCase {
 // The first day has errors of 25, 25, 0 and 100, of 20, 20, 0 and 50 percent, and one point of four covered.
 func scoresDailyCase() viewCase {
 	return viewCase{
-		table:   "scores",
 		rows:    rescored(),
 		columns: "series, day, model_id, n, mae, mape, coverage_80, coverage_90",
 		want: [][]any{
 			{"eia.PJM", hour(0), "m1", uint64(4), 37.5, 22.5, 0.25, 1.0},
 			{"eia.PJM", hour(24), "m1", uint64(1), 50.0, 100.0, 0.0, 1.0},
+			{"eia.PJM", hour(48), "m1", uint64(1), 100.0, math.NaN(), 0.0, 1.0},
 		},
 	}
 }
@@ -260,7 +252,6 @@ func eventsCase() viewCase {
 		return record.Event{ID: id, Kind: kind, Service: service, At: ts, Attributes: map[string]string{"k": id}}
 	}
 	return viewCase{
-		table:   "events",
 		rows:    []stage.Row{at("e1", "error", "ingestor", newYear), at("e2", "error", "ingestor", newYear), at("e1", "lag", "validator", hour(0))},
 		columns: "kind, service, at, id, attributes",
 		want: [][]any{
@@ -288,7 +279,6 @@ func transitions() []stage.Row {
 
 func alertsCase() viewCase {
 	return viewCase{
-		table:   "alerts",
 		rows:    transitions(),
 		columns: "fingerprint, alert_id, state, cause, resolution, events, updated_at, resolved_at",
 		want: [][]any{
@@ -301,7 +291,6 @@ func alertsCase() viewCase {
 
 func alertsOpenCase() viewCase {
 	return viewCase{
-		table:   "alerts",
 		rows:    transitions(),
 		columns: "fingerprint, alert_id, state, cause, events, updated_at",
 		want: [][]any{

@@ -18,9 +18,8 @@ import (
 // viewCase says what a view shows once rows were written: first versions, later versions that replace them, and rows
 // that must stay apart. The wanted rows follow by hand from the written ones.
 type viewCase struct {
-	table   string // that the rows lie in
-	rows    []stage.Row
-	columns string // what to compare, the key of the view first
+	rows    []stage.Row // of the tables that the view reads
+	columns string      // what to compare, the key of the view first
 	want    [][]any
 }
 
@@ -52,9 +51,9 @@ func TestViewsShowEachKeyOnceAndNewest(t *testing.T) {
 	for view, tc := range viewCases() {
 		t.Run(view, func(t *testing.T) {
 			for name, rows := range orders(tc.rows) {
-				scatter(t, s, tc.table, rows)
+				scatter(t, s, rows)
 				compareView(t, s, view+" of rows "+name+", unmerged", view, tc)
-				merge(t, s, tc.table)
+				merge(t, s, tc.rows)
 				compareView(t, s, view+" of rows "+name+", merged", view, tc)
 			}
 		})
@@ -78,7 +77,7 @@ func TestViewsNeedTheirGuards(t *testing.T) {
 	}
 	for view, tc := range viewCases() {
 		t.Run(view, func(t *testing.T) {
-			scatter(t, s, tc.table, tc.rows)
+			scatter(t, s, tc.rows)
 			if cmp.Equal(tc.want, shown(t, s, view, tc), cmpopts.EquateNaNs()) {
 				t.Errorf("%s without its guards shows the same: the case has no row that they are needed for", view)
 			}
@@ -115,35 +114,59 @@ func orders(rows []stage.Row) map[string][]stage.Row {
 	return out
 }
 
-// scatter empties the table and writes each row in a part of its own, then all of them again as a redelivery that was
-// batched otherwise, then the first one once more.
-func scatter(t *testing.T, s *Store, table string, rows []stage.Row) {
+// tablesOf returns the tables of rows.
+func tablesOf(rows []stage.Row) []string {
+	names := make(map[string]bool)
+	for _, row := range rows {
+		names[row.Table()] = true
+	}
+	return slices.Sorted(maps.Keys(names))
+}
+
+func truncate(t *testing.T, s *Store, rows []stage.Row) {
 	t.Helper()
-	execute(t, s, "TRUNCATE TABLE "+table)
+	for _, table := range tablesOf(rows) {
+		if err := s.conn.Exec(context.WithoutCancel(t.Context()), "TRUNCATE TABLE "+table); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// scatter writes each row in a part of its own, then all of them again as a redelivery that was batched otherwise, then
+// the first one once more. The tables are empty before and after the test.
+func scatter(t *testing.T, s *Store, rows []stage.Row) {
+	t.Helper()
+	truncate(t, s, rows)
+	t.Cleanup(func() { truncate(t, s, rows) })
 	for i, row := range rows {
 		write(t, s, fmt.Sprintf("one:%d", i), row)
 	}
 	write(t, s, "all", rows...)
 	write(t, s, "first", rows[0])
-	_, found, err := s.Query(t.Context(), "SELECT count(), uniqExact(_part) FROM "+table)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if stored, parts := found[0][0].(uint64), found[0][1].(uint64); stored <= uint64(len(rows)) || parts <= uint64(len(rows)) {
-		t.Fatalf("%d rows in %d parts lie in %s after writing %d twice: nothing is put to the test", stored, parts, table, len(rows))
+	for _, table := range tablesOf(rows) {
+		written := uint64(len(slices.DeleteFunc(slices.Clone(rows), func(r stage.Row) bool { return r.Table() != table })))
+		_, found, err := s.Query(t.Context(), "SELECT count(), uniqExact(_part) FROM "+table)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if stored, parts := found[0][0].(uint64), found[0][1].(uint64); stored <= written || parts <= written {
+			t.Fatalf("%d rows in %d parts lie in %s after writing %d twice: nothing is put to the test", stored, parts, table, written)
+		}
 	}
 }
 
-func merge(t *testing.T, s *Store, table string) {
+func merge(t *testing.T, s *Store, rows []stage.Row) {
 	t.Helper()
-	execute(t, s, "SYSTEM START MERGES "+table)
-	execute(t, s, "OPTIMIZE TABLE "+table+" FINAL")
-	execute(t, s, "SYSTEM STOP MERGES "+table)
+	for _, table := range tablesOf(rows) {
+		execute(t, s, "SYSTEM START MERGES "+table)
+		execute(t, s, "OPTIMIZE TABLE "+table+" FINAL")
+		execute(t, s, "SYSTEM STOP MERGES "+table)
+	}
 }
 
 func shown(t *testing.T, s *Store, view string, tc viewCase) [][]any {
 	t.Helper()
-	_, rows, err := s.Query(context.WithoutCancel(t.Context()), "SELECT "+tc.columns+" FROM "+view+" ORDER BY ALL")
+	_, rows, err := s.Query(t.Context(), "SELECT "+tc.columns+" FROM "+view+" ORDER BY ALL")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -139,8 +139,8 @@ type Forecast struct {
 	Scale     float64   `ch:"scale"` // mean absolute error of the model's backtest at this horizon; NaN when not known
 }
 
-// Score is the error of one forecast point, made when its observation arrives and again on revision.
-// Written by the forecaster.
+// Score is the error of one forecast point, made when its observation arrives and again on revision. The table computes
+// error, abs_error and pct_error from actual and mean. Written by the forecaster.
 type Score struct {
 	Series      string    `ch:"series"`
 	TargetTS    time.Time `ch:"target_ts"`
@@ -149,10 +149,7 @@ type Score struct {
 	ModelID     string    `ch:"model_id"`
 	Actual      float64   `ch:"actual"`
 	Mean        float64   `ch:"mean"`
-	Error       float64   `ch:"error"`        // mean - actual
-	AbsError    float64   `ch:"abs_error"`    // unit of the series
-	PctError    float64   `ch:"pct_error"`    // percent of the actual; NaN when the actual is 0
-	ScaledError float64   `ch:"scaled_error"` // abs_error / scale of the forecast
+	ScaledError float64   `ch:"scaled_error"` // absolute error / scale of the forecast
 	Pinball     float64   `ch:"pinball"`      // mean pinball loss of p05, p10, p50, p90, p95
 	Covered80   bool      `ch:"covered_80"`   // actual within [p10, p90]
 	Covered90   bool      `ch:"covered_90"`   // actual within [p05, p95]

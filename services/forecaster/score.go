@@ -45,13 +45,10 @@ func scored(f forecast.Forecast, h int, o series.Observation, b series.Batch) re
 	mean, abs := f.Mean[h-1], math.Abs(f.Mean[h-1]-o.Value)
 	row := record.Score{
 		Series: b.Series.String(), TargetTS: o.TS, IssuedAt: f.IssuedAt, Horizon: uint16(h), ModelID: f.ModelID,
-		Actual: o.Value, Mean: mean, Error: mean - o.Value, AbsError: abs, PctError: math.NaN(), ScaledError: math.NaN(),
+		Actual: o.Value, Mean: mean, ScaledError: math.NaN(),
 		Covered80: within(f.Quantiles[1][h-1], o.Value, f.Quantiles[3][h-1]),
 		Covered90: within(f.Quantiles[0][h-1], o.Value, f.Quantiles[4][h-1]),
 		ScoredAt:  b.KnownAt,
-	}
-	if o.Value != 0 {
-		row.PctError = 100 * abs / math.Abs(o.Value)
 	}
 	if h <= len(f.Scale) && f.Scale[h-1] > 0 {
 		row.ScaledError = abs / f.Scale[h-1]
