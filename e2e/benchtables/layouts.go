@@ -57,7 +57,7 @@ func observations() []variant {
 		try("value Gorilla; times DoubleDelta", codec("Gorilla, ZSTD(1)", "value"), codec("DoubleDelta, ZSTD(1)", "ts", "known_at")),
 		try("value FPC; times T64", codec("FPC, ZSTD(1)", "value"), codec("T64, ZSTD(1)", "ts", "known_at")),
 		foreign(try("value Float32", retype("Float32", "value"))),
-		try("run_id String", retype("String", "run_id")),
+		try("with run_id, LowCardinality", swap("`unit`", "`run_id` LowCardinality(String) MATERIALIZED concat('eia-', formatDateTime(known_at, '%Y%m%dT%H%i%SZ'), '-', lower(hex(toUnixTimestamp64Milli(known_at)))) CODEC(ZSTD(1)), `unit`")),
 	}, common()...)
 }
 
@@ -70,7 +70,8 @@ func revisions() []variant {
 		try("value Delta; times Delta", codec("Delta, ZSTD(1)", "value", "ts", "known_at")),
 		try("value Gorilla; times DoubleDelta", codec("Gorilla, ZSTD(1)", "value"), codec("DoubleDelta, ZSTD(1)", "ts", "known_at")),
 		try("value FPC; times T64", codec("FPC, ZSTD(1)", "value"), codec("T64, ZSTD(1)", "ts", "known_at")),
-		try("run_id String", retype("String", "run_id")),
+		try("run_id LowCardinality", retype("LowCardinality(String)", "run_id")),
+		try("run_id ZSTD(3)", codec("ZSTD(3)", "run_id")),
 	}, common()...)
 }
 

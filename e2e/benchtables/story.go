@@ -132,7 +132,7 @@ func (a arrival) judged() []stage.Row {
 	}
 	return []stage.Row{
 		record.Observation{
-			Series: a.plot.name, TS: ts, Value: a.value, KnownAt: a.known, Outcome: verdict.Outcome, RunID: a.run, Unit: "MWh", Zone: a.plot.zone, StepS: 3600,
+			Series: a.plot.name, TS: ts, Value: a.value, KnownAt: a.known, Outcome: verdict.Outcome, Unit: "MWh", Zone: a.plot.zone, StepS: 3600,
 		},
 		record.Revision{Series: a.plot.name, TS: ts, KnownAt: a.known, Value: a.value, RunID: a.run},
 		verdict,

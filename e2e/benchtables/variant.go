@@ -71,6 +71,9 @@ func stored(column, next string) edit {
 
 func setting(s string) edit { return swap(`$`, ", "+s) }
 
+// wide keeps each column in files of its own, as parts of production size do by themselves: only so can they be weighed.
+const wide = ", min_bytes_for_wide_part = 0, min_rows_for_wide_part = 0"
+
 // instance is a variant in the store.
 type instance struct {
 	variant
@@ -135,6 +138,9 @@ func (v variant) create(ctx context.Context, s *store, n int) (*instance, error)
 			if statement == o.Statement && v.name != shipped {
 				return nil, s.exec(ctx, "default", "DROP DATABASE "+in.database)
 			}
+		}
+		if o.Name == v.table {
+			statement += wide
 		}
 		statement = strings.ReplaceAll(statement, shippedIn+".", in.database+".")
 		if _, err := s.do(ctx, in.database, statement, nil, "allow_suspicious_codecs", "1"); err != nil {

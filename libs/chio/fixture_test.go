@@ -33,7 +33,7 @@ func demand(i int) float64 { return 100 + 0.1*float64(i) + 20*math.Sin(2*math.Pi
 func observed(name string, i int, value float64) []stage.Row {
 	known := hour(i).Add(10 * time.Minute)
 	return []stage.Row{
-		record.Observation{Series: name, TS: hour(i), Value: value, KnownAt: known, Outcome: "pass", RunID: "r1", Unit: "MWh", Zone: "America/New_York", StepS: 3600},
+		record.Observation{Series: name, TS: hour(i), Value: value, KnownAt: known, Outcome: "pass", Unit: "MWh", Zone: "America/New_York", StepS: 3600},
 		record.Revision{Series: name, TS: hour(i), KnownAt: known, Value: value, RunID: "r1"},
 	}
 }

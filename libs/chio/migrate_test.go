@@ -162,14 +162,65 @@ func TestPartitionsAreFunctionsOfTheKey(t *testing.T) {
 	}
 }
 
-// Events of replayed history are kept for as long as those of today.
-func TestEventsOfThePastAreKept(t *testing.T) {
-	s := open(t)
-	write(t, s, "t", record.Event{ID: "e1", Kind: "error", Service: "ingestor", At: time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)})
-	if err := s.conn.Exec(t.Context(), "OPTIMIZE TABLE events FINAL"); err != nil {
+// retentions returns how long each table keeps a row, as the document says it: "90 days", or nothing for ever.
+func retentions(t *testing.T, s *Store) map[string]string {
+	t.Helper()
+	_, rows, err := s.Query(t.Context(), `
+		SELECT name, extract(engine_full, 'TTL stored_at \\+ toInterval(\\w+)'), extract(engine_full, 'TTL stored_at \\+ toInterval\\w+\\((\\d+)\\)')
+		FROM system.tables WHERE database = currentDatabase() AND engine LIKE '%Replacing%'`)
+	if err != nil {
 		t.Fatal(err)
 	}
-	if n := count(t, s, "v_events"); n != 1 {
-		t.Errorf("%d events after the merge, want 1", n)
+	out := map[string]string{}
+	for _, row := range rows {
+		unit, n := strings.ToLower(row[1].(string)), row[2].(string)
+		if out[row[0].(string)] = ""; n != "" {
+			out[row[0].(string)] = n + " " + unit + "s"
+		}
+	}
+	return out
+}
+
+// What a table keeps for a time only is dropped then, and what it keeps is written in the document.
+func TestRetention(t *testing.T) {
+	s := open(t)
+	parts := sections(t)
+	limited := 0
+	for table, kept := range retentions(t, s) {
+		if kept == "" {
+			if !strings.Contains(parts[table], "Kept without end.") {
+				t.Errorf("%s does not say that %s is kept without end", document, table)
+			}
+			continue
+		}
+		limited++
+		if !strings.Contains(parts[table], "Kept "+kept+" after it was stored") {
+			t.Errorf("%s does not say that a row of %s is kept %s after it was stored", document, table, kept)
+		}
+		for age, want := range map[string]uint64{kept: 0, "1 day": 1} {
+			execute(t, s, "TRUNCATE TABLE "+table)
+			execute(t, s, "INSERT INTO "+table+" (stored_at) SETTINGS insert_allow_materialized_columns = 1 VALUES (now() - INTERVAL "+age+" - INTERVAL 1 HOUR)")
+			execute(t, s, "OPTIMIZE TABLE "+table+" FINAL")
+			if n := stored(t, s, table); n != want {
+				t.Errorf("%d rows of %s that were stored %s and an hour ago, want %d", n, table, age, want)
+			}
+		}
+	}
+	if limited < 3 {
+		t.Errorf("%d tables keep rows for a time only, want forecasts, scores and events at least", limited)
+	}
+}
+
+// Replayed history is kept for as long as what happens today.
+func TestRowsOfThePastAreKept(t *testing.T) {
+	s := open(t)
+	past := time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)
+	write(t, s, "t", record.Event{ID: "e1", Kind: "error", Service: "ingestor", At: past},
+		record.Forecast{Series: "eia.PJM", IssuedAt: past, TargetTS: past, DataCut: past}, record.Score{Series: "eia.PJM", TargetTS: past, IssuedAt: past, ScoredAt: past})
+	for _, table := range []string{"events", "forecasts", "scores"} {
+		execute(t, s, "OPTIMIZE TABLE "+table+" FINAL")
+		if n := count(t, s, "v_"+table); n != 1 {
+			t.Errorf("%d rows of the past in v_%s after the merge, want 1", n, table)
+		}
 	}
 }

@@ -32,7 +32,7 @@ func viewCases() map[string]viewCase {
 
 func observationsCase() viewCase {
 	at := func(ts time.Time, value float64, known time.Time, outcome string) stage.Row {
-		return record.Observation{Series: "eia.PJM", TS: ts, Value: value, KnownAt: known, Outcome: outcome, RunID: "r", Unit: "MWh", Zone: "UTC", StepS: 3600}
+		return record.Observation{Series: "eia.PJM", TS: ts, Value: value, KnownAt: known, Outcome: outcome, Unit: "MWh", Zone: "UTC", StepS: 3600}
 	}
 	other := record.Observation{Series: "eia.PJM2", TS: newYear, Value: 7, KnownAt: hour(0), Outcome: "pass"}
 	return viewCase{

@@ -6,14 +6,14 @@ package record
 
 import "time"
 
-// Observation is the newest accepted value of a grid point. Written by the validator.
+// Observation is the newest accepted value of a grid point. Which run brought it says the Revision of the same KnownAt.
+// Written by the validator.
 type Observation struct {
 	Series  string    `ch:"series"`
 	TS      time.Time `ch:"ts"`
 	Value   float64   `ch:"value"`
 	KnownAt time.Time `ch:"known_at"`
 	Outcome string    `ch:"outcome"` // "pass" or "flag"
-	RunID   string    `ch:"run_id"`
 	Unit    string    `ch:"unit"`
 	Zone    string    `ch:"zone"`
 	StepS   uint32    `ch:"step_seconds"`

@@ -41,11 +41,11 @@ func TestHandlePass(t *testing.T) {
 		record.Revision{Series: "eia.PJM", TS: hour(0), KnownAt: known, Value: 1000, RunID: "run"},
 		record.Revision{Series: "eia.PJM", TS: hour(1), KnownAt: known, Value: 1052.125, RunID: "run"},
 		record.Observation{
-			Series: "eia.PJM", TS: hour(0), Value: 1000, KnownAt: known, Outcome: "pass", RunID: "run",
+			Series: "eia.PJM", TS: hour(0), Value: 1000, KnownAt: known, Outcome: "pass",
 			Unit: "MWh", Zone: "America/New_York", StepS: 3600,
 		},
 		record.Observation{
-			Series: "eia.PJM", TS: hour(1), Value: 1052.125, KnownAt: known, Outcome: "pass", RunID: "run",
+			Series: "eia.PJM", TS: hour(1), Value: 1052.125, KnownAt: known, Outcome: "pass",
 			Unit: "MWh", Zone: "America/New_York", StepS: 3600,
 		},
 	}

@@ -37,7 +37,7 @@ func (r *run) rows() []stage.Row {
 		if p.observation {
 			rows = append(rows, record.Observation{
 				Series: name, TS: p.ts, Value: p.value, KnownAt: r.batch.KnownAt, Outcome: p.outcome.String(),
-				RunID: r.batch.RunID, Unit: r.batch.Unit, Zone: r.batch.Zone, StepS: uint32(r.batch.Step / time.Second),
+				Unit: r.batch.Unit, Zone: r.batch.Zone, StepS: uint32(r.batch.Step / time.Second),
 			})
 		}
 	}

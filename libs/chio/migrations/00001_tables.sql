@@ -1,5 +1,9 @@
 -- The tables of the record. Every sorting key is the full identity of a row, so writing a row again replaces it.
 -- Partitions are functions of the key: rows that replace each other always meet in one partition.
+-- docs/tables.md has the measurements behind keys, partitions and codecs; make bench-tables repeats them.
+--
+-- A retention counts from when a row was stored, not from its own time: replayed history is not thrown away at once. Parts
+-- are dropped whole, when the last row of a part has come of age, instead of being written anew without some of its rows.
 
 CREATE TABLE IF NOT EXISTS observations{{.OnCluster}}
 (
@@ -8,7 +12,6 @@ CREATE TABLE IF NOT EXISTS observations{{.OnCluster}}
     value Float64 CODEC(ZSTD(1)),
     known_at DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
     outcome LowCardinality(String) CODEC(ZSTD(1)),
-    run_id LowCardinality(String) CODEC(ZSTD(1)),
     unit LowCardinality(String) CODEC(ZSTD(1)),
     zone LowCardinality(String) CODEC(ZSTD(1)),
     step_seconds UInt32 CODEC(ZSTD(1))
@@ -24,7 +27,7 @@ CREATE TABLE IF NOT EXISTS observation_revisions{{.OnCluster}}
     ts DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
     known_at DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
     value Float64 CODEC(ZSTD(1)),
-    run_id LowCardinality(String) CODEC(ZSTD(1))
+    run_id String CODEC(ZSTD(1))
 )
 ENGINE = {{.Replacing ""}}
 PARTITION BY toYear(ts)
@@ -159,12 +162,14 @@ CREATE TABLE IF NOT EXISTS forecasts{{.OnCluster}}
     data_cut DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
     fallback Bool CODEC(ZSTD(1)),
     reason LowCardinality(String) CODEC(ZSTD(1)),
-    scale Float64 CODEC(ZSTD(1))
+    scale Float64 CODEC(ZSTD(1)),
+    stored_at DateTime('UTC') MATERIALIZED now() CODEC(DoubleDelta, ZSTD(1))
 )
 ENGINE = {{.Replacing "data_cut"}}
 PARTITION BY toYYYYMM(issued_at)
 ORDER BY (series, issued_at, target_ts, model_id)
-SETTINGS {{.Deduplicate}};
+TTL stored_at + INTERVAL 2 YEAR
+SETTINGS {{.Deduplicate}}, ttl_only_drop_parts = 1;
 
 CREATE TABLE IF NOT EXISTS scores{{.OnCluster}}
 (
@@ -182,14 +187,15 @@ CREATE TABLE IF NOT EXISTS scores{{.OnCluster}}
     pinball Float64 CODEC(ZSTD(1)),
     covered_80 Bool CODEC(ZSTD(1)),
     covered_90 Bool CODEC(ZSTD(1)),
-    scored_at DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1))
+    scored_at DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
+    stored_at DateTime('UTC') MATERIALIZED now() CODEC(DoubleDelta, ZSTD(1))
 )
 ENGINE = {{.Replacing "scored_at"}}
 PARTITION BY toYYYYMM(target_ts)
 ORDER BY (series, target_ts, issued_at, model_id)
-SETTINGS {{.Deduplicate}};
+TTL stored_at + INTERVAL 2 YEAR
+SETTINGS {{.Deduplicate}}, ttl_only_drop_parts = 1;
 
--- The retention counts from when a row was stored, not from its own time: replayed history is not thrown away at once.
 CREATE TABLE IF NOT EXISTS events{{.OnCluster}}
 (
     id String CODEC(ZSTD(1)),
@@ -212,7 +218,7 @@ ENGINE = {{.Replacing ""}}
 PARTITION BY toYYYYMM(at)
 ORDER BY (kind, service, at, id)
 TTL stored_at + INTERVAL 90 DAY
-SETTINGS {{.Deduplicate}};
+SETTINGS {{.Deduplicate}}, ttl_only_drop_parts = 1;
 
 CREATE TABLE IF NOT EXISTS alerts{{.OnCluster}}
 (

@@ -2,7 +2,7 @@
 -- The setting is safe because every partition is a function of the sorting key; it saves most of the cost of FINAL.
 
 CREATE OR REPLACE VIEW v_observations{{.OnCluster}} AS
-SELECT series, ts, value, unit, zone, step_seconds, outcome, known_at, run_id
+SELECT series, ts, value, unit, zone, step_seconds, outcome, known_at
 FROM observations FINAL
 SETTINGS do_not_merge_across_partitions_select_final = 1;
 

@@ -3,6 +3,10 @@ CREATE TABLE IF NOT EXISTS schema_migrations (version_id Int64, is_applied UInt8
 -- 00001_tables.sql
 -- The tables of the record. Every sorting key is the full identity of a row, so writing a row again replaces it.
 -- Partitions are functions of the key: rows that replace each other always meet in one partition.
+-- docs/tables.md has the measurements behind keys, partitions and codecs; make bench-tables repeats them.
+--
+-- A retention counts from when a row was stored, not from its own time: replayed history is not thrown away at once. Parts
+-- are dropped whole, when the last row of a part has come of age, instead of being written anew without some of its rows.
 
 CREATE TABLE IF NOT EXISTS observations
 (
@@ -11,7 +15,6 @@ CREATE TABLE IF NOT EXISTS observations
     value Float64 CODEC(ZSTD(1)),
     known_at DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
     outcome LowCardinality(String) CODEC(ZSTD(1)),
-    run_id LowCardinality(String) CODEC(ZSTD(1)),
     unit LowCardinality(String) CODEC(ZSTD(1)),
     zone LowCardinality(String) CODEC(ZSTD(1)),
     step_seconds UInt32 CODEC(ZSTD(1))
@@ -27,7 +30,7 @@ CREATE TABLE IF NOT EXISTS observation_revisions
     ts DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
     known_at DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
     value Float64 CODEC(ZSTD(1)),
-    run_id LowCardinality(String) CODEC(ZSTD(1))
+    run_id String CODEC(ZSTD(1))
 )
 ENGINE = ReplacingMergeTree()
 PARTITION BY toYear(ts)
@@ -162,12 +165,14 @@ CREATE TABLE IF NOT EXISTS forecasts
     data_cut DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
     fallback Bool CODEC(ZSTD(1)),
     reason LowCardinality(String) CODEC(ZSTD(1)),
-    scale Float64 CODEC(ZSTD(1))
+    scale Float64 CODEC(ZSTD(1)),
+    stored_at DateTime('UTC') MATERIALIZED now() CODEC(DoubleDelta, ZSTD(1))
 )
 ENGINE = ReplacingMergeTree(data_cut)
 PARTITION BY toYYYYMM(issued_at)
 ORDER BY (series, issued_at, target_ts, model_id)
-SETTINGS non_replicated_deduplication_window = 1000;
+TTL stored_at + INTERVAL 2 YEAR
+SETTINGS non_replicated_deduplication_window = 1000, ttl_only_drop_parts = 1;
 
 CREATE TABLE IF NOT EXISTS scores
 (
@@ -185,14 +190,15 @@ CREATE TABLE IF NOT EXISTS scores
     pinball Float64 CODEC(ZSTD(1)),
     covered_80 Bool CODEC(ZSTD(1)),
     covered_90 Bool CODEC(ZSTD(1)),
-    scored_at DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1))
+    scored_at DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
+    stored_at DateTime('UTC') MATERIALIZED now() CODEC(DoubleDelta, ZSTD(1))
 )
 ENGINE = ReplacingMergeTree(scored_at)
 PARTITION BY toYYYYMM(target_ts)
 ORDER BY (series, target_ts, issued_at, model_id)
-SETTINGS non_replicated_deduplication_window = 1000;
+TTL stored_at + INTERVAL 2 YEAR
+SETTINGS non_replicated_deduplication_window = 1000, ttl_only_drop_parts = 1;
 
--- The retention counts from when a row was stored, not from its own time: replayed history is not thrown away at once.
 CREATE TABLE IF NOT EXISTS events
 (
     id String CODEC(ZSTD(1)),
@@ -215,7 +221,7 @@ ENGINE = ReplacingMergeTree()
 PARTITION BY toYYYYMM(at)
 ORDER BY (kind, service, at, id)
 TTL stored_at + INTERVAL 90 DAY
-SETTINGS non_replicated_deduplication_window = 1000;
+SETTINGS non_replicated_deduplication_window = 1000, ttl_only_drop_parts = 1;
 
 CREATE TABLE IF NOT EXISTS alerts
 (
@@ -242,7 +248,7 @@ SETTINGS non_replicated_deduplication_window = 1000;
 -- The setting is safe because every partition is a function of the sorting key; it saves most of the cost of FINAL.
 
 CREATE OR REPLACE VIEW v_observations AS
-SELECT series, ts, value, unit, zone, step_seconds, outcome, known_at, run_id
+SELECT series, ts, value, unit, zone, step_seconds, outcome, known_at
 FROM observations FINAL
 SETTINGS do_not_merge_across_partitions_select_final = 1;
 
