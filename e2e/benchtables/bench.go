@@ -8,6 +8,7 @@ import (
 	"math"
 	"regexp"
 	"slices"
+	"strconv"
 	"syscall"
 	"time"
 
@@ -174,7 +175,7 @@ func (b *bench) insert(ctx context.Context, rows []stage.Row) error {
 	}
 	table := rows[0].Table()
 	b.inserts++
-	token := fmt.Sprint(b.inserts)
+	token := strconv.Itoa(b.inserts)
 	if err := b.stage.Write(ctx, token, rows); err != nil {
 		return err
 	}

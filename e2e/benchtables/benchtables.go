@@ -91,7 +91,7 @@ func run(ctx context.Context, f flags, stdout, stderr io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, s.Close()) }()
+	defer func() { err = errors.Join(err, s.close(context.WithoutCancel(ctx))) }()
 	b := &bench{flags: f, store: s, story: newStory(d, f.Series), stderr: stderr}
 	out, closed, err := f.output(stdout)
 	if err != nil {

@@ -63,7 +63,6 @@ type office struct {
 	story     story
 	from      int // first hour with a forecast
 	champions []champion
-	scratch   []float64
 }
 
 // newOffice trains a model for each source. The series of a source share it: it is their digits that count, not their
@@ -86,7 +85,7 @@ func newOffice(ctx context.Context, s story, days int) (*office, error) {
 }
 
 // issue returns the forecast of series k that is made when hour i becomes known. A new champion comes every day.
-func (o *office) issue(k, i int) (forecast.Forecast, error) {
+func (o *office) issue(k, i int) forecast.Forecast {
 	p, c := o.story.plots[k], o.champions[k]
 	f := forecast.Forecast{
 		Series: p.id, IssuedAt: polled(i), DataCut: hour(i), Step: time.Hour, Unit: "MWh",
@@ -99,7 +98,7 @@ func (o *office) issue(k, i int) (forecast.Forecast, error) {
 		mean = p.naive(i)
 	}
 	f.Mean, f.Quantiles = mean, c.conformal.Apply(mean)
-	return f, nil
+	return f
 }
 
 func (p plot) naive(i int) []float64 {
@@ -150,10 +149,7 @@ func (o *office) rows(yield func([]stage.Row) error) error {
 					out = append(out, score(f, h, p.values[i], polled(i)))
 				}
 			}
-			f, err := o.issue(k, i)
-			if err != nil {
-				return err
-			}
+			f := o.issue(k, i)
 			open[k] = append(open[k][max(0, len(open[k])-horizon+1):], f)
 			if err := yield(append(out, points(f)...)); err != nil {
 				return err

@@ -29,10 +29,10 @@ func openStore(ctx context.Context, dir string) (*store, error) {
 	return &store{engine: engine, client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 4}}}, nil
 }
 
-// Close stops the engine.
-func (s *store) Close() error {
+// close stops the engine.
+func (s *store) close(ctx context.Context) error {
 	s.client.CloseIdleConnections()
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
 	return s.engine.Close(ctx)
 }
