@@ -34,6 +34,8 @@ type Config struct {
 	// User and Password are required of every request if either is set. Both
 	// empty admit the user "default" with an empty password.
 	User, Password string
+	// Analyst may read and nothing else. There is none unless it has a password.
+	Analyst Analyst
 }
 
 func (c Config) withDefaults() Config {
@@ -49,6 +51,7 @@ func (c Config) withDefaults() Config {
 	if c.MaxBody == 0 {
 		c.MaxBody = DefaultMaxBody
 	}
+	c.Analyst = c.Analyst.withDefaults()
 	return c
 }
 
@@ -66,6 +69,7 @@ func (c Config) validate() error {
 	if c.MaxBody < 0 {
 		errs = append(errs, fmt.Errorf("max body is %d bytes: want more than 0", c.MaxBody))
 	}
+	errs = append(errs, c.Analyst.validate(first(c.User, defaultDatabase)))
 	return errors.Join(errs...)
 }
 

@@ -2,10 +2,10 @@ package clickhouse
 
 import (
 	"crypto/rand"
-	"crypto/subtle"
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/bellwether-forecast/bellwether/libs/embed/clickhouse/internal/sqltext"
@@ -13,26 +13,73 @@ import (
 
 // gateway is the HTTP interface of the engine.
 type gateway struct {
-	pool           *pool
-	formats        sqltext.Formats
+	engine  *backend
+	users   []*user
+	analyst Analyst
+	formats sqltext.Formats
+	// tableFunctions are those that analysts may not use, in lower case.
+	tableFunctions map[string]struct{}
 	name           string // display name
-	user, password string
 	maxBody        int64
 }
 
-func newGateway(cfg Config, p *pool) (*gateway, error) {
-	g := &gateway{pool: p, user: first(cfg.User, defaultDatabase), password: cfg.Password, maxBody: cfg.MaxBody, formats: sqltext.Formats{}}
-	names, err := queryText(p.killer.conn, "SELECT lower(name) FROM system.formats")
-	if err != nil {
-		return nil, fmt.Errorf("list formats: %w", err)
+func newGateway(cfg Config, engine *backend) (_ *gateway, err error) {
+	g := &gateway{engine: engine, analyst: cfg.Analyst, maxBody: cfg.MaxBody}
+	defer func() {
+		if err != nil {
+			g.close()
+		}
+	}()
+	if err := g.addUser(first(cfg.User, defaultDatabase), cfg.Password, cfg.Connections, false); err != nil {
+		return nil, err
 	}
-	for name := range strings.Lines(names + "\n") {
-		g.formats[strings.TrimSpace(name)] = struct{}{}
+	if a := cfg.Analyst; a.Password != "" {
+		if err := g.addUser(a.User, a.Password, a.Connections, true); err != nil {
+			return nil, err
+		}
 	}
-	if g.name, err = queryText(p.killer.conn, "SELECT displayName()"); err != nil {
+	if g.formats, err = g.names("formats"); err != nil {
+		return nil, err
+	}
+	if g.tableFunctions, err = g.names("table_functions"); err != nil {
+		return nil, err
+	}
+	for _, name := range harmlessTables() {
+		delete(g.tableFunctions, name)
+	}
+	if g.name, err = engine.query("SELECT displayName()"); err != nil {
 		return nil, fmt.Errorf("display name: %w", err)
 	}
 	return g, nil
+}
+
+func (g *gateway) addUser(name, password string, connections int, analyst bool) error {
+	p, err := openPool(g.engine, connections)
+	if err != nil {
+		return err
+	}
+	g.users = append(g.users, &user{name: name, password: password, pool: p, analyst: analyst})
+	return nil
+}
+
+// names returns the names in a table of the engine's, in lower case.
+func (g *gateway) names(table string) (map[string]struct{}, error) {
+	text, err := g.engine.query("SELECT lower(name) FROM system." + table)
+	if err != nil {
+		return nil, fmt.Errorf("list %s: %w", table, err)
+	}
+	set := make(map[string]struct{})
+	for name := range strings.Lines(text + "\n") {
+		set[strings.TrimSpace(name)] = struct{}{}
+	}
+	return set, nil
+}
+
+// close closes all connections; none may be in use.
+func (g *gateway) close() {
+	for _, u := range slices.Backward(g.users) {
+		u.pool.close()
+	}
 }
 
 // ServeHTTP answers /ping and statements on /.
@@ -53,11 +100,12 @@ func (g *gateway) serveStatement(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("X-ClickHouse-Server-Display-Name", g.name)
 	h.Set("X-ClickHouse-Timezone", "UTC")
-	if err := g.authenticate(r); err != nil {
+	u, err := g.authenticate(r)
+	if err != nil {
 		writeException(w, err)
 		return
 	}
-	q, err := g.parseRequest(r)
+	q, err := g.parseRequest(r, u)
 	if err == nil && r.Method == http.MethodGet && !q.statement.ReadOnly {
 		err = exception(codeReadonly, "Cannot execute query in readonly mode. For queries over HTTP, method GET implies readonly: use POST. (READONLY)")
 	}
@@ -73,25 +121,6 @@ func (g *gateway) serveStatement(w http.ResponseWriter, r *http.Request) {
 		}
 		out.fail(err)
 	}
-}
-
-// authenticate takes user and password from the headers of ClickHouse, from
-// basic authentication or from the URL, in this order.
-func (g *gateway) authenticate(r *http.Request) error {
-	user, password := r.Header.Get("X-ClickHouse-User"), r.Header.Get("X-ClickHouse-Key")
-	if user == "" && password == "" {
-		user, password, _ = r.BasicAuth()
-	}
-	if user == "" && password == "" {
-		values := r.URL.Query()
-		user, password = values.Get("user"), values.Get("password")
-	}
-	user = first(user, defaultDatabase)
-	same := subtle.ConstantTimeCompare([]byte(user), []byte(g.user)) & subtle.ConstantTimeCompare([]byte(password), []byte(g.password))
-	if same != 1 {
-		return exception(codeAuthentication, "%s: Authentication failed: password is incorrect, or there is no user with such name. (AUTHENTICATION_FAILED)", user)
-	}
-	return nil
 }
 
 // newQueryID returns a random UUID.

@@ -6,6 +6,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	ch "github.com/ClickHouse/clickhouse-go/v2"
 	"go.uber.org/goleak"
@@ -16,6 +17,14 @@ import (
 // server is the engine all tests share: a process can have one. Tests that
 // need an engine of their own run in a child process.
 var server *clickhouse.Server
+
+// analyst is the reader of the shared engine.
+var analyst = clickhouse.Analyst{
+	Password:  "reads",
+	MaxMemory: 200 << 20,
+	MaxTime:   2 * time.Second,
+	Filters:   map[string]string{"default.filtered": "k != 'it\\'s secret'"},
+}
 
 func TestMain(m *testing.M) { os.Exit(run(m)) }
 
@@ -30,7 +39,7 @@ func run(m *testing.M) int {
 	}
 	defer os.RemoveAll(dir)
 	ctx := context.Background()
-	if server, err = clickhouse.Open(ctx, clickhouse.Config{Dir: dir}); err != nil {
+	if server, err = clickhouse.Open(ctx, clickhouse.Config{Dir: dir, Analyst: analyst}); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}

@@ -11,26 +11,62 @@ import (
 	"github.com/bellwether-forecast/bellwether/libs/embed/clickhouse/internal/chdb"
 )
 
-// pool holds the connections statements run on, and one more to stop them
-// from. That one also keeps the engine alive while others are replaced.
-type pool struct {
+// backend is the engine: it opens connections, and keeps one to stop
+// statements from. That one also keeps the engine alive while others are
+// replaced.
+type backend struct {
 	lib  *chdb.Library
 	args []string
-	free chan *session
-	all  int
 
 	control sync.Mutex // one statement at a time on killer
 	killer  *session
 }
 
-func openPool(lib *chdb.Library, args []string, n int) (*pool, error) {
-	p := &pool{lib: lib, args: args, free: make(chan *session, n)}
+func startEngine(lib *chdb.Library, args []string) (*backend, error) {
+	b := &backend{lib: lib, args: args}
 	var err error
-	if p.killer, err = p.open(); err != nil {
-		return nil, err
+	b.killer, err = b.open()
+	return b, err
+}
+
+// open makes a connection.
+func (b *backend) open() (*session, error) {
+	s := &session{mark: rand.Text(), database: defaultDatabase}
+	var err error
+	if s.conn, err = b.lib.Connect(append(slices.Clone(b.args), "--"+markSetting+"="+s.mark)...); err != nil {
+		return nil, fmt.Errorf("connect to the engine: %w", err)
 	}
+	return s, nil
+}
+
+// query runs a statement on the connection kept for such.
+func (b *backend) query(sql string) (string, error) {
+	b.control.Lock()
+	defer b.control.Unlock()
+	return queryText(b.killer.conn, sql)
+}
+
+// kill stops the statement that runs on s, if one does. It returns when the
+// engine has noted the request, not when the statement has ended.
+func (b *backend) kill(s *session) error {
+	_, err := b.query("KILL QUERY WHERE Settings['" + markSetting + "'] = " + quote(s.mark) + " ASYNC")
+	return err
+}
+
+// close stops the engine; no connection may be in use.
+func (b *backend) close() { b.killer.conn.Close() }
+
+// pool holds connections of one class of users: each class waits for its own.
+type pool struct {
+	engine *backend
+	free   chan *session
+	all    int
+}
+
+func openPool(engine *backend, n int) (*pool, error) {
+	p := &pool{engine: engine, free: make(chan *session, n)}
 	for range n {
-		s, err := p.open()
+		s, err := engine.open()
 		if err != nil {
 			p.close()
 			return nil, err
@@ -39,16 +75,6 @@ func openPool(lib *chdb.Library, args []string, n int) (*pool, error) {
 		p.all++
 	}
 	return p, nil
-}
-
-// open makes a connection.
-func (p *pool) open() (*session, error) {
-	s := &session{mark: rand.Text(), database: defaultDatabase}
-	var err error
-	if s.conn, err = p.lib.Connect(append(slices.Clone(p.args), "--"+markSetting+"="+s.mark)...); err != nil {
-		return nil, fmt.Errorf("connect to the engine: %w", err)
-	}
-	return s, nil
 }
 
 // markSetting carries the mark of a connection into system.processes. The
@@ -80,7 +106,7 @@ func (p *pool) acquire(ctx context.Context) (*session, error) {
 	if !s.dirty {
 		return s, nil
 	}
-	fresh, err := p.open()
+	fresh, err := p.engine.open()
 	if err != nil {
 		p.put(s)
 		return nil, err
@@ -92,22 +118,10 @@ func (p *pool) acquire(ctx context.Context) (*session, error) {
 // put gives a connection back.
 func (p *pool) put(s *session) { p.free <- s }
 
-// kill stops the statement that runs on s, if one does. It returns when the
-// engine has noted the request, not when the statement has ended.
-func (p *pool) kill(s *session) error {
-	p.control.Lock()
-	defer p.control.Unlock()
-	_, err := queryText(p.killer.conn, "KILL QUERY WHERE Settings['"+markSetting+"'] = "+quote(s.mark)+" ASYNC")
-	return err
-}
-
 // close closes all connections; none may be in use.
 func (p *pool) close() {
 	for range p.all {
 		(<-p.free).conn.Close()
 	}
 	p.all = 0
-	if p.killer != nil {
-		p.killer.conn.Close()
-	}
 }

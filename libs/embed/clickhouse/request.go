@@ -21,6 +21,7 @@ const maxStatement = 64 << 20
 
 // request is one statement and everything that came with it.
 type request struct {
+	user      *user
 	statement sqltext.Statement
 	// data is the body behind a statement in the URL, nil if there is none.
 	data     io.Reader
@@ -37,12 +38,13 @@ type request struct {
 }
 
 // parseRequest reads the URL and, unless it is the data of an INSERT, the body.
-func (g *gateway) parseRequest(r *http.Request) (*request, error) {
+func (g *gateway) parseRequest(r *http.Request, u *user) (*request, error) {
 	values, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
 		return nil, exception(codeBadArguments, "Cannot parse the URL: %v", err)
 	}
 	q := &request{
+		user:     u,
 		database: first(values.Get("database"), r.Header.Get("X-ClickHouse-Database")),
 		format:   first(values.Get("default_format"), r.Header.Get("X-ClickHouse-Format"), "TabSeparated"),
 		queryID:  first(values.Get("query_id"), newQueryID()),
@@ -51,6 +53,11 @@ func (g *gateway) parseRequest(r *http.Request) (*request, error) {
 	}
 	if err := q.parseOptions(values); err != nil {
 		return nil, err
+	}
+	if u.analyst {
+		if q.settings, err = g.analyst.settings(q.settings); err != nil {
+			return nil, err
+		}
 	}
 	body, err := g.body(r, isOn(values.Get("decompress")))
 	if err != nil {

@@ -18,14 +18,19 @@ const killInterval = 100 * time.Millisecond
 
 // run executes the statement on a connection of its own.
 func (g *gateway) run(ctx context.Context, q *request, out *response) error {
-	s, err := g.pool.acquire(ctx)
+	s, err := q.user.pool.acquire(ctx)
 	if err != nil {
 		return err
 	}
-	defer g.pool.put(s)
+	defer q.user.pool.put(s)
 	defer g.killWhenDone(ctx, s)()
 	if err := s.prepare(q.database, q.settings); err != nil {
 		return err
+	}
+	if q.user.analyst {
+		if err := g.examine(s.conn, q.statement); err != nil {
+			return err
+		}
 	}
 	switch {
 	case q.statement.Kind == sqltext.Insert && (q.data != nil || q.statement.Data == ""):
@@ -46,7 +51,7 @@ func (g *gateway) killWhenDone(ctx context.Context, s *session) func() {
 	stop := context.AfterFunc(ctx, func() {
 		defer close(watched)
 		for {
-			_ = g.pool.kill(s) // the next attempt follows
+			_ = g.engine.kill(s) // the next attempt follows
 			select {
 			case <-finished:
 				return

@@ -23,7 +23,8 @@ type Server struct {
 	addr   string
 	http   *http.Server
 	unused *unusedConns
-	pool   *pool
+	engine *backend
+	gw     *gateway
 	lock   *dirLock
 	cancel context.CancelFunc // ends the requests that outlive the grace period
 
@@ -76,18 +77,17 @@ func open(ctx context.Context, cfg Config, library string) (_ *Server, err error
 	if err != nil {
 		return nil, err
 	}
-	if s.pool, err = openPool(lib, []string{"--path=" + dir, "--config-file=" + config}, cfg.Connections); err != nil {
+	if s.engine, err = startEngine(lib, []string{"--path=" + dir, "--config-file=" + config}); err != nil {
 		return nil, fmt.Errorf("dir %q: %w", dir, err)
 	}
-	gw, err := newGateway(cfg, s.pool)
-	if err != nil {
+	if s.gw, err = newGateway(cfg, s.engine); err != nil {
 		return nil, err
 	}
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", cfg.Addr)
 	if err != nil {
 		return nil, fmt.Errorf("addr %q: %w", cfg.Addr, err)
 	}
-	s.serve(ctx, listener, gw)
+	s.serve(ctx, listener, s.gw)
 	return s, nil
 }
 
@@ -147,8 +147,11 @@ func (s *Server) close(ctx context.Context) error {
 
 // release frees what open acquired, in reverse.
 func (s *Server) release() {
-	if s.pool != nil {
-		s.pool.close()
+	if s.gw != nil {
+		s.gw.close()
+	}
+	if s.engine != nil {
+		s.engine.close()
 	}
 	if s.lock != nil {
 		s.lock.release()

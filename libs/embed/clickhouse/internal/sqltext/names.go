@@ -1,0 +1,30 @@
+package sqltext
+
+import "strings"
+
+// Name is an identifier or a keyword of a statement.
+type Name struct {
+	Text string // without quotes
+	Call bool   // a bracket follows, as behind the name of a function
+}
+
+// Names lists the identifiers and keywords of text in order. The text must be
+// one that the engine formatted: it has no comments, no blanks and quotes
+// beyond ASCII, and no escapes in a quoted identifier that could be written
+// without.
+func Names(text string) []Name {
+	var list []Name
+	l := lexer{text: text}
+	named := false // the token before was a name
+	for tok := l.next(); tok.kind != end; tok = l.next() {
+		isName := tok.kind == word || tok.kind == quoted && text[tok.from] == '`'
+		switch {
+		case isName:
+			list = append(list, Name{Text: strings.Trim(text[tok.from:tok.to], "`")})
+		case named && text[tok.from] == '(':
+			list[len(list)-1].Call = true
+		}
+		named = isName
+	}
+	return list
+}
