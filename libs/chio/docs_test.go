@@ -85,6 +85,8 @@ func viewsOf(table string) []string {
 		return []string{"v_scores", "v_scores_daily"}
 	case "alerts":
 		return []string{"v_alerts", "v_alerts_open"}
+	case "query_log":
+		return []string{"v_queries"}
 	}
 	return []string{"v_" + table}
 }

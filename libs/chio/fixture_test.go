@@ -23,6 +23,7 @@ func records() []stage.Row {
 		record.Score{},
 		record.Event{},
 		record.Alert{},
+		record.Query{},
 	}
 }
 
@@ -129,5 +130,7 @@ func troubles() []stage.Row {
 		record.Event{ID: "e2", Kind: "heartbeat", Service: "ingestor", Instance: "i-0", At: hour(3), Message: "running"},
 		alert("a1", "pending", hour(3), 1), alert("a1", "firing", hour(4), 6), alert("a1", "resolved", hour(5), 9),
 		alert("a2", "pending", hour(30), 1), alert("a2", "firing", hour(30), 2),
+		record.Query{QueryID: "q1", User: "analyst", Kind: "Select", StartedAt: hour(3), ElapsedS: 0.2, ReadRows: 10, ReadBytes: 80, ResultBytes: 8, Database: "bellwether", Client: "curl/8", Text: "SELECT 1"},
+		record.Query{QueryID: "q2", User: "analyst", Kind: "Drop", StartedAt: hour(4), ExceptionCode: 164, Exception: "readonly", Database: "bellwether", Client: "curl/8", Text: "DROP TABLE x"},
 	}
 }

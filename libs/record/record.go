@@ -191,6 +191,26 @@ type Alert struct {
 	Events      uint64            `ch:"events"`
 }
 
+// Query is one statement that the embedded store ran. Written by the embedded store itself; a server has
+// system.query_log instead.
+type Query struct {
+	QueryID       string    `ch:"query_id" json:"query_id"`
+	User          string    `ch:"user" json:"user"`
+	Kind          string    `ch:"kind" json:"kind"` // "Select", "Insert", "Create" and so on
+	StartedAt     time.Time `ch:"started_at" json:"started_at"`
+	ElapsedS      float64   `ch:"elapsed_seconds" json:"elapsed_seconds"` // with the wait for a connection
+	ReadRows      uint64    `ch:"read_rows" json:"read_rows"`
+	ReadBytes     uint64    `ch:"read_bytes" json:"read_bytes"`
+	WrittenRows   uint64    `ch:"written_rows" json:"written_rows"`
+	WrittenBytes  uint64    `ch:"written_bytes" json:"written_bytes"`
+	ResultBytes   uint64    `ch:"result_bytes" json:"result_bytes"`     // before compression
+	ExceptionCode uint32    `ch:"exception_code" json:"exception_code"` // 0 when it succeeded
+	Exception     string    `ch:"exception" json:"exception"`
+	Database      string    `ch:"database" json:"database"`
+	Client        string    `ch:"client" json:"client"` // as it calls itself
+	Text          string    `ch:"text" json:"text"`     // without the rows of an INSERT
+}
+
 // Table returns "observations".
 func (Observation) Table() string { return "observations" }
 
@@ -223,3 +243,6 @@ func (Event) Table() string { return "events" }
 
 // Table returns "alerts".
 func (Alert) Table() string { return "alerts" }
+
+// Table returns "query_log".
+func (Query) Table() string { return "query_log" }

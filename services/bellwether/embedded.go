@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -14,6 +16,7 @@ import (
 	"github.com/bellwether-forecast/bellwether/libs/embed/clickhouse"
 	"github.com/bellwether-forecast/bellwether/libs/embed/natsserver"
 	"github.com/bellwether-forecast/bellwether/libs/natsio"
+	"github.com/bellwether-forecast/bellwether/libs/record"
 )
 
 // embedded says what to run in this process and, once open, where it is.
@@ -21,9 +24,53 @@ type embedded struct {
 	dir                string
 	bus, store         bool
 	busAddr, storeAddr string
+	limits             storeFlags
 	nats               natsio.Config
 	clickhouse         chio.Config
 	schedules          []natsio.Schedule
+}
+
+// storeFlags are the limits of the embedded store, and who may read it.
+type storeFlags struct {
+	MaxMemory int64        `help:"Memory in bytes that the embedded store may take; 0 for 4 GiB."`
+	MarkCache int64        `help:"Bytes the embedded store may remember of where rows are in its files; 0 for 256 MiB."`
+	Log       bool         `help:"Note every statement in the table query_log." default:"true" negatable:""`
+	Analyst   analystFlags `embed:"" prefix:"analyst-"`
+}
+
+// analystFlags are about the user of the embedded store who can only read.
+type analystFlags struct {
+	User         string            `help:"User of the embedded store who can read and nothing else." default:"analyst"`
+	Password     string            `help:"Password of that user; without one there is none. Set it by environment or file, never by flag." hidden:"" env:"BELLWETHER_STORE_ANALYST_PASSWORD"`
+	PasswordFile string            `help:"File that holds the password of that user." env:"BELLWETHER_STORE_ANALYST_PASSWORD_FILE"`
+	MaxTime      time.Duration     `help:"How long a statement of that user may run." default:"1m"`
+	MaxMemory    int64             `help:"Memory in bytes that a statement of that user may take; 0 for 1 GiB."`
+	Filter       map[string]string `help:"Rows that user sees, by table: observations=\"series LIKE 'eia.%'\". Tables that are not named are seen whole." mapsep:";"`
+}
+
+// config returns the store's configuration; the tables of filters are those of database.
+func (f storeFlags) config(database string) (clickhouse.Config, error) {
+	a := f.Analyst
+	if a.PasswordFile != "" {
+		if a.Password != "" {
+			return clickhouse.Config{}, errors.New("store-analyst-password: is set together with store-analyst-password-file; set one of them")
+		}
+		b, err := os.ReadFile(a.PasswordFile)
+		if err != nil {
+			return clickhouse.Config{}, fmt.Errorf("store-analyst-password-file: %w", err)
+		}
+		a.Password = strings.TrimSpace(string(b))
+	}
+	out := clickhouse.Config{MaxMemory: f.MaxMemory, MarkCache: f.MarkCache, Analyst: clickhouse.Analyst{
+		User: a.User, Password: a.Password, MaxMemory: a.MaxMemory, MaxTime: a.MaxTime, Filters: map[string]string{},
+	}}
+	for table, condition := range a.Filter {
+		out.Analyst.Filters[database+"."+table] = condition
+	}
+	if f.Log {
+		out.QueryLog = database + "." + record.Query{}.Table()
+	}
+	return out, nil
 }
 
 // openEmbedded starts the embedded bus and store, provisions the streams and migrates the schema. a closes them.
@@ -33,7 +80,12 @@ func openEmbedded(ctx context.Context, a *app.App, e embedded, log *zap.Logger) 
 		return e, fmt.Errorf("dir: %w; create the folder above it, or choose another with --dir", err)
 	}
 	if e.store {
-		srv, err := clickhouse.Open(ctx, clickhouse.Config{Dir: filepath.Join(e.dir, "clickhouse"), Addr: e.storeAddr})
+		cfg, err := e.limits.config(e.clickhouse.Database)
+		if err != nil {
+			return e, err
+		}
+		cfg.Dir, cfg.Addr, cfg.Log = filepath.Join(e.dir, "clickhouse"), e.storeAddr, log.Named("store")
+		srv, err := clickhouse.Open(ctx, cfg)
 		if err != nil {
 			return e, err
 		}

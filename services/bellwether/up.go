@@ -35,7 +35,8 @@ type Up struct {
 	BusAddr   string   `help:"Address of the embedded bus." default:"127.0.0.1:4222"`
 	StoreAddr string   `help:"Address of the embedded store." default:"127.0.0.1:8123"`
 
-	Schedules schedules `embed:"" prefix:"schedule-"`
+	Schedules schedules  `embed:"" prefix:"schedule-"`
+	Store     storeFlags `embed:"" prefix:"store-" group:"Embedded store:"`
 
 	Common     node.Config     `embed:""`
 	Ingestor   ingestorFlags   `embed:"" prefix:"ingestor-" group:"Ingestor:"`
@@ -152,7 +153,7 @@ func (u *Up) embed(ctx context.Context, a *app.App, parts []string, log *zap.Log
 	}
 	e, err := openEmbedded(ctx, a, embedded{
 		dir: u.Dir, bus: slices.Contains(parts, "bus"), store: slices.Contains(parts, "store"),
-		busAddr: u.BusAddr, storeAddr: u.StoreAddr, nats: u.Common.NATS, clickhouse: u.Common.Store, schedules: u.Schedules.all(),
+		busAddr: u.BusAddr, storeAddr: u.StoreAddr, limits: u.Store, nats: u.Common.NATS, clickhouse: u.Common.Store, schedules: u.Schedules.all(),
 	}, log)
 	if err != nil {
 		return err

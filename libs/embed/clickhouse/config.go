@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
+
+	"go.uber.org/zap"
 )
 
 // Defaults of Config.
@@ -13,6 +16,7 @@ const (
 	DefaultConnections = 8
 	DefaultMaxMemory   = 4 << 30
 	DefaultMaxBody     = 1 << 30
+	DefaultMarkCache   = 256 << 20
 )
 
 // Config says where the engine keeps its data and how it is reached.
@@ -28,6 +32,10 @@ type Config struct {
 	// MaxMemory is the engine's memory limit in bytes, above which statements
 	// fail with MEMORY_LIMIT_EXCEEDED. 0 is 4 GiB.
 	MaxMemory int64
+	// MarkCache bounds in bytes what the engine remembers of where rows are in
+	// the files of tables, so that it does not read that again. The engine's own
+	// default of 5 GB is out of proportion to a small machine. 0 is 256 MiB.
+	MarkCache int64
 	// MaxBody is the largest request body in bytes, after decompression. 0 is
 	// 1 GiB.
 	MaxBody int64
@@ -36,6 +44,12 @@ type Config struct {
 	User, Password string
 	// Analyst may read and nothing else. There is none unless it has a password.
 	Analyst Analyst
+	// QueryLog is the table, written database.table, into which every statement
+	// is noted. It has the columns of record.Query and may be created later.
+	// "" notes nothing.
+	QueryLog string
+	// Log receives what goes wrong apart from statements. Nil drops it.
+	Log *zap.Logger
 }
 
 func (c Config) withDefaults() Config {
@@ -51,7 +65,13 @@ func (c Config) withDefaults() Config {
 	if c.MaxBody == 0 {
 		c.MaxBody = DefaultMaxBody
 	}
+	if c.MarkCache == 0 {
+		c.MarkCache = DefaultMarkCache
+	}
 	c.Analyst = c.Analyst.withDefaults()
+	if c.Log == nil {
+		c.Log = zap.NewNop()
+	}
 	return c
 }
 
@@ -66,8 +86,14 @@ func (c Config) validate() error {
 	if c.MaxMemory < 0 {
 		errs = append(errs, fmt.Errorf("max memory is %d bytes: want more than 0", c.MaxMemory))
 	}
+	if c.MarkCache < 0 {
+		errs = append(errs, fmt.Errorf("mark cache is %d bytes: want more than 0", c.MarkCache))
+	}
 	if c.MaxBody < 0 {
 		errs = append(errs, fmt.Errorf("max body is %d bytes: want more than 0", c.MaxBody))
+	}
+	if database, table, ok := strings.Cut(c.QueryLog, "."); c.QueryLog != "" && (!ok || database == "" || table == "") {
+		errs = append(errs, fmt.Errorf("query log is %q: write database.table", c.QueryLog))
 	}
 	errs = append(errs, c.Analyst.validate(first(c.User, defaultDatabase)))
 	return errors.Join(errs...)
@@ -98,12 +124,16 @@ func prepareDir(dir string) (string, error) {
 	return abs, nil
 }
 
-// engineConfig is read by the engine once, when it starts. The mark cache
-// would be 5 GB by default; the time zone is fixed so that results do not
-// depend on the machine's.
+// engineConfig is read by the engine once, when it starts. Of the caches that
+// are 5 GB by default the one of primary keys gets what the mark cache gets, and
+// those of kinds of index that the record has none of get little. The time zone
+// is fixed so that results do not depend on the machine's.
 const engineConfig = `<clickhouse>
-    <max_server_memory_usage>%d</max_server_memory_usage>
-    <mark_cache_size>268435456</mark_cache_size>
+    <max_server_memory_usage>%[1]d</max_server_memory_usage>
+    <mark_cache_size>%[2]d</mark_cache_size>
+    <primary_index_cache_size>%[2]d</primary_index_cache_size>
+    <index_mark_cache_size>16777216</index_mark_cache_size>
+    <vector_similarity_index_cache_size>16777216</vector_similarity_index_cache_size>
     <timezone>UTC</timezone>
     <logger><console>false</console></logger>
 </clickhouse>
@@ -111,9 +141,9 @@ const engineConfig = `<clickhouse>
 
 // writeEngineConfig writes the configuration into the data directory, which
 // also shows early whether the directory is writable.
-func writeEngineConfig(dir string, maxMemory int64) (path string, err error) {
+func writeEngineConfig(dir string, cfg Config) (path string, err error) {
 	path = filepath.Join(dir, "engine.xml")
-	if err := os.WriteFile(path, fmt.Appendf(nil, engineConfig, maxMemory), 0o600); err != nil {
+	if err := os.WriteFile(path, fmt.Appendf(nil, engineConfig, cfg.MaxMemory, cfg.MarkCache), 0o600); err != nil {
 		return "", fmt.Errorf("dir %q: %w: make it writable or choose another dir", dir, err)
 	}
 	return path, nil

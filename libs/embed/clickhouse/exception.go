@@ -20,6 +20,7 @@ const (
 	codeUnknownSetting     = 115
 	codeReadonly           = 164
 	codeQueryTooLarge      = 229
+	codeCancelled          = 394
 	codeAuthentication     = 516
 	codeUnknown            = 1002
 )

@@ -7,8 +7,10 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/bellwether-forecast/bellwether/libs/embed/clickhouse/internal/sqltext"
+	"github.com/bellwether-forecast/bellwether/libs/record"
 )
 
 // gateway is the HTTP interface of the engine.
@@ -21,6 +23,7 @@ type gateway struct {
 	tableFunctions map[string]struct{}
 	name           string // display name
 	maxBody        int64
+	log            *queryLog // nil: statements are not noted
 }
 
 func newGateway(cfg Config, engine *backend) (_ *gateway, err error) {
@@ -50,6 +53,11 @@ func newGateway(cfg Config, engine *backend) (_ *gateway, err error) {
 	if g.name, err = engine.query("SELECT displayName()"); err != nil {
 		return nil, fmt.Errorf("display name: %w", err)
 	}
+	if cfg.QueryLog != "" {
+		if g.log, err = openQueryLog(engine, cfg.QueryLog, cfg.Log); err != nil {
+			return nil, fmt.Errorf("query log: %w", err)
+		}
+	}
 	return g, nil
 }
 
@@ -77,6 +85,9 @@ func (g *gateway) names(table string) (map[string]struct{}, error) {
 
 // close closes all connections; none may be in use.
 func (g *gateway) close() {
+	if g.log != nil {
+		g.log.close()
+	}
 	for _, u := range slices.Backward(g.users) {
 		u.pool.close()
 	}
@@ -111,16 +122,45 @@ func (g *gateway) serveStatement(w http.ResponseWriter, r *http.Request) {
 	}
 	if err != nil {
 		writeException(w, err)
-		return
+	} else {
+		err = g.serve(w, r, q)
 	}
+	g.note(r, q, err)
+}
+
+// serve runs the statement and sends its answer. The returned error was sent, too.
+func (g *gateway) serve(w http.ResponseWriter, r *http.Request, q *request) error {
 	out := newResponse(w, q)
 	defer out.close()
-	if err := g.run(r.Context(), q, out); err != nil {
+	err := g.run(r.Context(), q, out)
+	if err != nil {
 		if q.data != nil {
 			drain(q.data)
 		}
 		out.fail(err)
 	}
+	q.stats, q.sent = out.stats, out.bytes
+	return err
+}
+
+// note hands a statement that has ended to the query log.
+func (g *gateway) note(r *http.Request, q *request, err error) {
+	if g.log == nil {
+		return
+	}
+	entry := record.Query{
+		QueryID: q.queryID, User: q.user.name, Kind: q.statement.Verb(), StartedAt: q.started.UTC(), ElapsedS: time.Since(q.started).Seconds(),
+		ReadRows: q.stats.RowsRead, ReadBytes: q.stats.BytesRead, WrittenRows: q.stats.RowsWritten, WrittenBytes: q.stats.BytesWritten,
+		ResultBytes: q.sent, Database: first(q.database, defaultDatabase), Client: r.UserAgent(), Text: q.text(),
+	}
+	if err != nil {
+		e := toException(err)
+		if r.Context().Err() != nil { // whatever broke first, it broke because the client left
+			e = exception(codeCancelled, "Query was cancelled: the client has gone. (QUERY_WAS_CANCELLED)")
+		}
+		entry.ExceptionCode, entry.Exception = uint32(e.Code), e.Message
+	}
+	g.log.add(entry)
 }
 
 // newQueryID returns a random UUID.

@@ -139,7 +139,10 @@ func TestBadConfig(t *testing.T) {
 		"below a file":   {cfg: clickhouse.Config{Dir: filepath.Join(file, "x")}, want: []string{"dir", file, "choose a dir"}},
 		"not writable":   {cfg: clickhouse.Config{Dir: "/proc/self"}, want: []string{"dir", "/proc/self", "writable"}},
 		"bad addr":       {cfg: clickhouse.Config{Dir: t.TempDir(), Addr: "nowhere"}, want: []string{"addr", "nowhere"}},
-		"negative sizes": {cfg: clickhouse.Config{Dir: "x", Connections: -1, MaxMemory: -1, MaxBody: -1}, want: []string{"connections is -1", "max memory is -1", "max body is -1"}},
+		"negative sizes": {cfg: clickhouse.Config{Dir: "x", Connections: -1, MaxMemory: -1, MaxBody: -1, MarkCache: -1}, want: []string{"connections is -1", "max memory is -1", "max body is -1", "mark cache is -1"}},
+		"log table":      {cfg: clickhouse.Config{Dir: "x", QueryLog: "query_log"}, want: []string{"query log is", "database.table"}},
+		"one name":       {cfg: clickhouse.Config{Dir: "x", User: "analyst", Analyst: clickhouse.Analyst{Password: "x"}}, want: []string{"analyst user is \"analyst\"", "different names"}},
+		"analyst":        {cfg: clickhouse.Config{Dir: "x", Analyst: clickhouse.Analyst{Password: "x", MaxTime: -1}}, want: []string{"analyst", "-1ns"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := clickhouse.Open(t.Context(), tc.cfg)
@@ -152,6 +155,29 @@ func TestBadConfig(t *testing.T) {
 	}
 	// Whatever failed before must not keep the process from a good start.
 	closeServer(t, open(t, clickhouse.Config{Dir: t.TempDir()}), 3*time.Second)
+}
+
+// The engine is asked what it goes by.
+func TestLimits(t *testing.T) {
+	if !inChild(t) {
+		return
+	}
+	s := open(t, clickhouse.Config{Dir: t.TempDir(), MaxMemory: 300 << 20, MarkCache: 10 << 20})
+	defer closeServer(t, s, 3*time.Second)
+	const settings = "SELECT name, value FROM system.server_settings WHERE name IN ('mark_cache_size', 'max_server_memory_usage', 'primary_index_cache_size') ORDER BY name"
+	if got, want := exec1(t, s, settings), "mark_cache_size\t10485760\nmax_server_memory_usage\t314572800\nprimary_index_cache_size\t10485760\n"; got != want {
+		t.Errorf("limits are\n%s, want\n%s", got, want)
+	}
+	server = s
+	if a := post(t, "SELECT length(range(100000000))", nil, nil); a.code != "241" {
+		t.Errorf("a statement that needs gigabytes: code %q, want 241; %.200s", a.code, a.body)
+	}
+	if got := exec1(t, s, "SELECT 1"); got != "1\n" {
+		t.Errorf("after that: %q", got)
+	}
+	if a := post(t, "1 + 1", nil, nil); a.code != "62" {
+		t.Errorf("an expression is taken for a query: %+v", a)
+	}
 }
 
 func TestCloseWhileRunning(t *testing.T) {

@@ -39,7 +39,7 @@ func run(m *testing.M) int {
 	}
 	defer os.RemoveAll(dir)
 	ctx := context.Background()
-	if server, err = clickhouse.Open(ctx, clickhouse.Config{Dir: dir, Analyst: analyst}); err != nil {
+	if server, err = clickhouse.Open(ctx, clickhouse.Config{Dir: dir, Analyst: analyst, QueryLog: "logs.query_log"}); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}

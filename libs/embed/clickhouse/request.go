@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/ClickHouse/ch-go/compress"
 
@@ -35,33 +36,48 @@ type request struct {
 	compress compress.Method // of result blocks, compress.None for plain
 	gzip     bool            // of the response
 	hold     bool            // send nothing before the end
+
+	started time.Time
+	stats   chdb.Stats // known when the statement has ended
+	sent    uint64     // bytes of the result
+}
+
+// text is the statement for the query log, without data.
+func (q *request) text() string {
+	if q.statement.Kind == sqltext.Insert {
+		return q.statement.Head + "FORMAT " + q.statement.Format
+	}
+	return q.statement.Text
 }
 
 // parseRequest reads the URL and, unless it is the data of an INSERT, the body.
+// With an error it returns what it understood.
 func (g *gateway) parseRequest(r *http.Request, u *user) (*request, error) {
 	values, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
-		return nil, exception(codeBadArguments, "Cannot parse the URL: %v", err)
+		return &request{user: u, started: time.Now()}, exception(codeBadArguments, "Cannot parse the URL: %v", err)
 	}
 	q := &request{
 		user:     u,
+		started:  time.Now(),
 		database: first(values.Get("database"), r.Header.Get("X-ClickHouse-Database")),
 		format:   first(values.Get("default_format"), r.Header.Get("X-ClickHouse-Format"), "TabSeparated"),
 		queryID:  first(values.Get("query_id"), newQueryID()),
 		hold:     isOn(values.Get("wait_end_of_query")),
 		gzip:     isOn(values.Get("enable_http_compression")) && strings.Contains(r.Header.Get("Accept-Encoding"), "gzip"),
 	}
+	q.statement.Text = values.Get("query")
 	if err := q.parseOptions(values); err != nil {
-		return nil, err
+		return q, err
 	}
 	if u.analyst {
 		if q.settings, err = g.analyst.settings(q.settings); err != nil {
-			return nil, err
+			return q, err
 		}
 	}
 	body, err := g.body(r, isOn(values.Get("decompress")))
 	if err != nil {
-		return nil, err
+		return q, err
 	}
 	return q, q.parseStatement(values.Get("query"), body, g.formats)
 }
@@ -118,6 +134,7 @@ func (q *request) parseStatement(inURL string, body *bufio.Reader, formats sqlte
 	var err error
 	if inURL != "" {
 		if q.statement, err = sqltext.Parse(inURL, formats); err != nil {
+			q.statement = sqltext.Statement{Text: inURL}
 			return statementError(err)
 		}
 		if empty, err := isEmpty(body); empty || err != nil {
@@ -136,7 +153,9 @@ func (q *request) parseStatement(inURL string, body *bufio.Reader, formats sqlte
 	if len(rest) > maxStatement {
 		return exception(codeQueryTooLarge, "Statement of more than %d bytes in the body: send an INSERT in the parameter query and its data in the body. (QUERY_IS_TOO_LARGE)", maxStatement)
 	}
-	if q.statement, err = sqltext.Parse(inURL+string(rest), formats); err != nil {
+	text := inURL + string(rest)
+	if q.statement, err = sqltext.Parse(text, formats); err != nil {
+		q.statement = sqltext.Statement{Text: text}
 		return statementError(err)
 	}
 	if strings.TrimSpace(q.statement.Text) == "" {

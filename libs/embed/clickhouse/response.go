@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/ClickHouse/ch-go/compress"
 
@@ -32,6 +33,8 @@ type response struct {
 	tag    string
 	sent   bool
 	buf    *[]byte // encoded and not sent
+	stats  chdb.Stats
+	bytes  uint64 // of the result so far, as the engine wrote it
 
 	blocks *compress.Writer // nil: blocks are not compressed
 	gzip   *gzip.Writer     // nil: the body is not compressed
@@ -62,16 +65,21 @@ func (out *response) close() {
 	}
 }
 
-// summary reports what the statement read and wrote so far. It has no effect
-// once the header is sent.
-func (out *response) summary(s chdb.Stats) {
+// add counts what the statement read and wrote since the last call. It shows in
+// the header unless that is sent.
+func (out *response) add(s chdb.Stats) {
+	out.stats.Add(s)
+	if out.sent {
+		return
+	}
 	out.w.Header().Set("X-ClickHouse-Summary", fmt.Sprintf(
-		`{"read_rows":"%d","read_bytes":"%d","written_rows":"%d","written_bytes":"%d"}`,
-		s.RowsRead, s.BytesRead, s.RowsWritten, s.BytesWritten))
+		`{"read_rows":"%d","read_bytes":"%d","written_rows":"%d","written_bytes":"%d","elapsed_ns":"%d"}`,
+		out.stats.RowsRead, out.stats.BytesRead, out.stats.RowsWritten, out.stats.BytesWritten, time.Since(out.q.started).Nanoseconds()))
 }
 
 // write adds a part of the result.
 func (out *response) write(block []byte) error {
+	out.bytes += uint64(len(block))
 	if err := out.encode(block); err != nil {
 		return err
 	}

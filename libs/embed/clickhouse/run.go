@@ -39,6 +39,8 @@ func (g *gateway) run(ctx context.Context, q *request, out *response) error {
 		return stream(ctx, s.conn, q, out)
 	case q.statement.Kind == sqltext.Session:
 		s.dirty = true // as on a server, the effect ends with the request
+	case g.log != nil && q.statement.Is("SYSTEM", "FLUSH", "LOGS"):
+		g.log.flush()
 	}
 	return query(s.conn, q, out)
 }
@@ -81,7 +83,7 @@ func insert(conn *chdb.Conn, q *request, out *response) error {
 	if err != nil {
 		return err
 	}
-	out.summary(stats)
+	out.add(stats)
 	return out.finish()
 }
 
@@ -122,7 +124,7 @@ func query(conn *chdb.Conn, q *request, out *response) error {
 		return err
 	}
 	defer r.Close()
-	out.summary(r.Stats())
+	out.add(r.Stats())
 	if err := out.write(r.Bytes()); err != nil {
 		return err
 	}
@@ -147,7 +149,7 @@ func stream(ctx context.Context, conn *chdb.Conn, q *request, out *response) err
 		if err != nil {
 			return err
 		}
-		out.summary(block.Stats())
+		out.add(block.Stats())
 		err = out.write(block.Bytes())
 		block.Close()
 		if err != nil {

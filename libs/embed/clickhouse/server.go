@@ -69,7 +69,7 @@ func open(ctx context.Context, cfg Config, library string) (_ *Server, err error
 	if s.lock, err = lockDir(dir); err != nil {
 		return nil, err
 	}
-	config, err := writeEngineConfig(dir, cfg.MaxMemory)
+	config, err := writeEngineConfig(dir, cfg)
 	if err != nil {
 		return nil, err
 	}
@@ -77,7 +77,7 @@ func open(ctx context.Context, cfg Config, library string) (_ *Server, err error
 	if err != nil {
 		return nil, err
 	}
-	if s.engine, err = startEngine(lib, []string{"--path=" + dir, "--config-file=" + config}); err != nil {
+	if s.engine, err = startEngine(lib, engineArgs(dir, config)); err != nil {
 		return nil, fmt.Errorf("dir %q: %w", dir, err)
 	}
 	if s.gw, err = newGateway(cfg, s.engine); err != nil {
@@ -89,6 +89,13 @@ func open(ctx context.Context, cfg Config, library string) (_ *Server, err error
 	}
 	s.serve(ctx, listener, s.gw)
 	return s, nil
+}
+
+// engineArgs are the arguments of every connection. A server does not take an
+// expression for a query and keeps functions that look into its process for
+// those who ask for them; the library has it the other way round.
+func engineArgs(dir, config string) []string {
+	return []string{"--path=" + dir, "--config-file=" + config, "--implicit_select=0", "--allow_introspection_functions=0"}
 }
 
 func (s *Server) serve(ctx context.Context, listener net.Listener, h http.Handler) {

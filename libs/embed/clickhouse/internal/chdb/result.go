@@ -35,6 +35,14 @@ type Stats struct {
 	RowsRead, BytesRead, RowsWritten, BytesWritten uint64
 }
 
+// Add adds what a later piece of the same statement counted.
+func (s *Stats) Add(t Stats) {
+	s.RowsRead += t.RowsRead
+	s.BytesRead += t.BytesRead
+	s.RowsWritten += t.RowsWritten
+	s.BytesWritten += t.BytesWritten
+}
+
 func (l *Library) result(h handle) (*Result, error) {
 	if h == 0 {
 		return nil, errNoResult
@@ -56,7 +64,8 @@ func (r *Result) Bytes() []byte {
 	return unsafe.Slice((*byte)(r.lib.buffer(r.h)), n)
 }
 
-// Stats returns the counters of the statement so far.
+// Stats returns what the statement read and wrote for this output: all of it for
+// a whole result, the part since the piece before for a piece of a stream.
 func (r *Result) Stats() Stats {
 	return Stats{
 		RowsRead: r.lib.rowsRead(r.h), BytesRead: r.lib.bytesRead(r.h),
