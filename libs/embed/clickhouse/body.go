@@ -2,7 +2,6 @@ package clickhouse
 
 import (
 	"bufio"
-	"compress/gzip"
 	"errors"
 	"io"
 	"net/http"
@@ -17,17 +16,9 @@ func (g *gateway) body(r *http.Request, blocks bool) (*bufio.Reader, error) {
 	if strings.HasPrefix(r.Header.Get("Content-Type"), "multipart/") {
 		return nil, exception(codeNotImplemented, "External tables are not supported by the embedded engine. (NOT_IMPLEMENTED)")
 	}
-	var in io.Reader = r.Body
-	switch enc := r.Header.Get("Content-Encoding"); enc {
-	case "", "identity":
-	case "gzip":
-		z, err := gzip.NewReader(r.Body)
-		if err != nil {
-			return nil, bodyError(err)
-		}
-		in = z
-	default:
-		return nil, exception(codeUnknownCompression, "Unknown Content-Encoding %q: send gzip or plain. (UNKNOWN_COMPRESSION_METHOD)", enc)
+	in, err := decode(r.Header.Get("Content-Encoding"), r.Body)
+	if err != nil {
+		return nil, err
 	}
 	if blocks {
 		in = newBlockReader(in)

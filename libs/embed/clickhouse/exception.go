@@ -19,7 +19,12 @@ const (
 	codeUnknownCompression = 89
 	codeUnknownSetting     = 115
 	codeReadonly           = 164
+	codeTooMany            = 202
+	codeQueryIDInUse       = 216
 	codeQueryTooLarge      = 229
+	codeSessionNotFound    = 372
+	codeSessionLocked      = 373
+	codeSessionTimeout     = 374
 	codeCancelled          = 394
 	codeAuthentication     = 516
 	codeUnknown            = 1002

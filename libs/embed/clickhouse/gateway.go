@@ -24,10 +24,11 @@ type gateway struct {
 	name           string // display name
 	maxBody        int64
 	log            *queryLog // nil: statements are not noted
+	running        *executions
 }
 
 func newGateway(cfg Config, engine *backend) (_ *gateway, err error) {
-	g := &gateway{engine: engine, analyst: cfg.Analyst, maxBody: cfg.MaxBody}
+	g := &gateway{engine: engine, analyst: cfg.Analyst, maxBody: cfg.MaxBody, running: newExecutions()}
 	defer func() {
 		if err != nil {
 			g.close()
@@ -66,7 +67,7 @@ func (g *gateway) addUser(name, password string, connections int, analyst bool) 
 	if err != nil {
 		return err
 	}
-	g.users = append(g.users, &user{name: name, password: password, pool: p, analyst: analyst})
+	g.users = append(g.users, &user{name: name, password: password, pool: p, sessions: newHTTPSessions(g.engine), analyst: analyst})
 	return nil
 }
 
@@ -89,14 +90,16 @@ func (g *gateway) close() {
 		g.log.close()
 	}
 	for _, u := range slices.Backward(g.users) {
+		u.sessions.close()
 		u.pool.close()
 	}
 }
 
-// ServeHTTP answers /ping and statements on /.
+// ServeHTTP answers /ping, /replicas_status, of which there are none, and
+// statements on /.
 func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
-	case r.URL.Path == "/ping", r.URL.Path == "/" && r.Method == http.MethodGet && r.URL.RawQuery == "":
+	case r.URL.Path == "/ping", r.URL.Path == "/replicas_status", r.URL.Path == "/" && r.Method == http.MethodGet && r.URL.RawQuery == "":
 		_, _ = io.WriteString(w, "Ok.\n")
 	case r.URL.Path != "/":
 		http.Error(w, "There is no handle "+r.URL.Path, http.StatusNotFound)

@@ -92,7 +92,6 @@ func TestPlainHTTP(t *testing.T) {
 		"with":                        {body: "WITH 3 AS x SELECT x", status: 200, want: "3\n"},
 		"union":                       {body: "(SELECT 1) UNION ALL (SELECT 1)", status: 200, want: "1\n1\n"},
 		"out file":                    {body: "SELECT 1 INTO OUTFILE '/tmp/x'", status: 501, code: "48"},
-		"session":                     {body: "SELECT 1", params: "session_id=x", status: 501, code: "48"},
 		"role":                        {body: "SELECT 1", params: "role=x", status: 501, code: "48"},
 		"timeout":                     {body: "SELECT sleepEachRow(0.05) FROM numbers(100) SETTINGS max_block_size=1", params: "max_execution_time=0.2", status: 408, code: "159"},
 		"ignored option":              {body: "SELECT 1", params: "quota_key=x&wait_end_of_query=1", status: 200, want: "1\n"},

@@ -28,13 +28,14 @@ type request struct {
 	data     io.Reader
 	params   []chdb.Param
 	settings map[string]string
+	session  sessionOptions
 	database string
 	format   string // of the result
 	queryID  string
 
 	revision uint64          // client_protocol_version
 	compress compress.Method // of result blocks, compress.None for plain
-	gzip     bool            // of the response
+	encoding *encoding       // of the response, nil for plain
 	hold     bool            // send nothing before the end
 
 	started time.Time
@@ -59,12 +60,15 @@ func (g *gateway) parseRequest(r *http.Request, u *user) (*request, error) {
 	}
 	q := &request{
 		user:     u,
+		session:  sessionOptions{timeout: defaultSessionTimeout},
 		started:  time.Now(),
 		database: first(values.Get("database"), r.Header.Get("X-ClickHouse-Database")),
 		format:   first(values.Get("default_format"), r.Header.Get("X-ClickHouse-Format"), "TabSeparated"),
 		queryID:  first(values.Get("query_id"), newQueryID()),
 		hold:     isOn(values.Get("wait_end_of_query")),
-		gzip:     isOn(values.Get("enable_http_compression")) && strings.Contains(r.Header.Get("Accept-Encoding"), "gzip"),
+	}
+	if first(values.Get("enable_http_compression"), "1") == "1" {
+		q.encoding = acceptable(r.Header.Get("Accept-Encoding"))
 	}
 	q.statement.Text = values.Get("query")
 	if err := q.parseOptions(values); err != nil {
@@ -92,7 +96,9 @@ func (q *request) parseOptions(values url.Values) error {
 			"user", "password", "quota_key", "stacktrace", "buffer_size", "network_compression_method", "network_zstd_compression_level":
 			// Read elsewhere, or without a meaning for an embedded engine.
 		case "session_id", "session_timeout", "session_check", "close_session":
-			return exception(codeNotImplemented, "%s: the embedded engine has no HTTP sessions", name)
+			if err := q.session.set(name, value); err != nil {
+				return err
+			}
 		case "role":
 			return exception(codeNotImplemented, "role: the embedded engine has no roles")
 		case "client_protocol_version":

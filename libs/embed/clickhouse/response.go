@@ -1,7 +1,6 @@
 package clickhouse
 
 import (
-	"compress/gzip"
 	"crypto/rand"
 	"fmt"
 	"io"
@@ -37,7 +36,7 @@ type response struct {
 	bytes  uint64 // of the result so far, as the engine wrote it
 
 	blocks *compress.Writer // nil: blocks are not compressed
-	gzip   *gzip.Writer     // nil: the body is not compressed
+	whole  io.WriteCloser   // nil: the body is not compressed
 }
 
 func newResponse(w http.ResponseWriter, q *request) *response {
@@ -49,10 +48,6 @@ func newResponse(w http.ResponseWriter, q *request) *response {
 	h.Set("Content-Type", contentType(out.format))
 	if q.compress != compress.None {
 		out.blocks = compress.NewWriter(compress.LevelZero, q.compress)
-	}
-	if q.gzip {
-		h.Set("Content-Encoding", "gzip")
-		out.gzip = gzip.NewWriter(w)
 	}
 	return out
 }
@@ -91,14 +86,14 @@ func (out *response) write(block []byte) error {
 
 // finish ends the result.
 func (out *response) finish() error {
-	if !out.sent && out.gzip == nil {
+	if !out.sent && out.q.encoding == nil {
 		out.w.Header().Set("Content-Length", strconv.Itoa(len(*out.buf)))
 	}
 	if err := out.send(); err != nil {
 		return err
 	}
-	if out.gzip != nil {
-		return out.gzip.Close()
+	if out.whole != nil {
+		return out.whole.Close()
 	}
 	return nil
 }
@@ -148,10 +143,17 @@ func (out *response) encode(block []byte) error {
 
 // send passes the collected result on.
 func (out *response) send() error {
+	if e := out.q.encoding; !out.sent && e != nil {
+		var err error
+		if out.whole, err = e.writer(out.w); err != nil {
+			return err
+		}
+		out.w.Header().Set("Content-Encoding", e.name)
+	}
 	out.sent = true
 	var w io.Writer = out.w
-	if out.gzip != nil {
-		w = out.gzip
+	if out.whole != nil {
+		w = out.whole
 	}
 	_, err := w.Write(*out.buf)
 	*out.buf = (*out.buf)[:0]

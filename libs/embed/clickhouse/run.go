@@ -23,6 +23,15 @@ func (g *gateway) run(ctx context.Context, q *request, out *response) error {
 		return err
 	}
 	defer q.user.pool.put(s)
+	// What an analyst may do leaves nothing behind that a session could keep.
+	if q.session.id != "" && !q.user.analyst {
+		return g.runInSession(ctx, q, out)
+	}
+	end, err := g.begin(ctx, q, s)
+	if err != nil {
+		return err
+	}
+	defer end()
 	defer g.killWhenDone(ctx, s)()
 	if err := s.prepare(q.database, q.settings); err != nil {
 		return err
@@ -32,17 +41,55 @@ func (g *gateway) run(ctx context.Context, q *request, out *response) error {
 			return err
 		}
 	}
+	if q.statement.Kind == sqltext.Session {
+		s.dirty = true // as on a server, the effect ends with the request
+	}
+	return g.execute(ctx, s.conn, q, out)
+}
+
+// runInSession executes the statement on the connection of an HTTP session. The
+// one that was acquired for the request stays unused: it stands for the place
+// among the statements that may run at the same time.
+func (g *gateway) runInSession(ctx context.Context, q *request, out *response) (err error) {
+	s, err := q.user.sessions.take(q.session)
+	if err != nil {
+		return err
+	}
+	defer q.user.sessions.put(q.session, s)
+	end, err := g.begin(ctx, q, s.session)
+	if err != nil {
+		return err
+	}
+	defer end()
+	defer g.killWhenDone(ctx, s.session)()
+	undo, err := s.overlay(q.database, q.settings)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if !s.dirty && undo() != nil {
+			s.dirty = true
+		}
+	}()
+	return g.execute(ctx, s.conn, q, out)
+}
+
+// execute runs the statement and sends its result.
+func (g *gateway) execute(ctx context.Context, conn *chdb.Conn, q *request, out *response) error {
 	switch {
 	case q.statement.Kind == sqltext.Insert && (q.data != nil || q.statement.Data == ""):
-		return insert(s.conn, q, out)
+		return insert(conn, q, out)
 	case q.statement.Kind == sqltext.Query && streamable(out.format):
-		return stream(ctx, s.conn, q, out)
-	case q.statement.Kind == sqltext.Session:
-		s.dirty = true // as on a server, the effect ends with the request
+		return stream(ctx, conn, q, out)
+	case q.statement.Is("KILL", "QUERY"):
+		var err error
+		if q.statement.Text, err = g.translateKill(q.statement.Text); err != nil {
+			return err
+		}
 	case g.log != nil && q.statement.Is("SYSTEM", "FLUSH", "LOGS"):
 		g.log.flush()
 	}
-	return query(s.conn, q, out)
+	return query(conn, q, out)
 }
 
 // killWhenDone stops the statement on s when ctx ends, that is when the client
@@ -141,6 +188,7 @@ func stream(ctx context.Context, conn *chdb.Conn, q *request, out *response) err
 		return err
 	}
 	defer st.Close()
+	head := headers{format: out.format}
 	for ctx.Err() == nil {
 		block, err := st.Next()
 		if errors.Is(err, io.EOF) {
@@ -150,21 +198,11 @@ func stream(ctx context.Context, conn *chdb.Conn, q *request, out *response) err
 			return err
 		}
 		out.add(block.Stats())
-		err = out.write(block.Bytes())
+		err = out.write(head.strip(block.Bytes()))
 		block.Close()
 		if err != nil {
 			return err
 		}
 	}
 	return ctx.Err()
-}
-
-// streamable reports whether a result in the format is the concatenation of
-// its blocks. Others have a head or a tail around all rows.
-func streamable(format string) bool {
-	switch strings.ToLower(format) {
-	case "native", "tabseparated", "tsv", "tabseparatedraw", "tsvraw", "csv", "jsoneachrow", "jsoncompacteachrow", "rowbinary", "null":
-		return true
-	}
-	return false
 }

@@ -9,6 +9,7 @@ import (
 type user struct {
 	name, password string
 	pool           *pool
+	sessions       *httpSessions
 	analyst        bool // may read alone
 }
 

@@ -28,3 +28,21 @@ func Names(text string) []Name {
 	}
 	return list
 }
+
+// Literal is a string at [From, To) of a text.
+type Literal struct {
+	Value    string // without quotes, escapes as they are written
+	From, To int
+}
+
+// Strings lists the strings of text that are in single quotes.
+func Strings(text string) []Literal {
+	var list []Literal
+	l := lexer{text: text}
+	for tok := l.next(); tok.kind != end; tok = l.next() {
+		if tok.kind == quoted && text[tok.from] == '\'' && tok.to >= tok.from+2 {
+			list = append(list, Literal{Value: text[tok.from+1 : tok.to-1], From: tok.from, To: tok.to})
+		}
+	}
+	return list
+}

@@ -27,3 +27,11 @@ func TestNames(t *testing.T) {
 		t.Errorf("names mismatch (-want +got):\n%s", diff)
 	}
 }
+
+func TestStrings(t *testing.T) {
+	const text = "KILL QUERY WHERE query_id = 'a' AND `b` != '' -- 'c'\n OR x = '"
+	want := []Literal{{Value: "a", From: 28, To: 31}, {Value: "", From: 43, To: 45}}
+	if diff := cmp.Diff(want, Strings(text)); diff != "" {
+		t.Errorf("strings mismatch (-want +got):\n%s", diff)
+	}
+}
