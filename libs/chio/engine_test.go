@@ -28,7 +28,7 @@ func run(m *testing.M) int {
 		return 1
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	if engine, err = clickhouse.Open(ctx, clickhouse.Config{Dir: dir, Addr: "127.0.0.1:0"}); err != nil {
+	if engine, err = clickhouse.Open(ctx, clickhouse.Config{Dir: dir, Addr: "127.0.0.1:0", Analyst: clickhouse.Analyst{Password: "reads"}}); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
