@@ -146,6 +146,7 @@ func TestConformanceOfNativeAPI(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		defer batch.Close()
 		for _, row := range c.values {
 			if err := batch.Append(row...); err != nil {
 				t.Fatal(err)

@@ -169,24 +169,6 @@ func (p *Provision) Run(ctx context.Context, out Output) error {
 	return err
 }
 
-// Migrate lays out a ClickHouse server.
-type Migrate struct {
-	Store   chio.Config `embed:"" prefix:"clickhouse-" envprefix:"BELLWETHER_CLICKHOUSE_"`
-	Cluster string      `help:"Create replicated tables on this cluster; empty for a single server." `
-}
-
-// Run implements the command.
-func (m *Migrate) Run(ctx context.Context, out Output) error {
-	applied, err := chio.Migrate(ctx, m.Store, chio.Options{Cluster: m.Cluster})
-	for _, a := range applied {
-		fmt.Fprintf(out.Out, "applied %s in %s\n", a.Name, a.Duration.Round(time.Millisecond))
-	}
-	if err == nil && len(applied) == 0 {
-		fmt.Fprintln(out.Out, "tables are up to date")
-	}
-	return err
-}
-
 // Alerts prints alerts.
 type Alerts struct {
 	Connection `embed:""`
