@@ -3,9 +3,7 @@ package chio
 import (
 	"context"
 	"fmt"
-	"reflect"
 	"strings"
-	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 
@@ -88,42 +86,4 @@ func (s *Store) Count(ctx context.Context, table string) (uint64, error) {
 		return 0, fmt.Errorf("count rows of %s: %w", table, err)
 	}
 	return n, nil
-}
-
-// Query runs a query that somebody typed and returns the names of its columns and its rows, of the Go types that
-// belong to the columns. Times are UTC. Without rows there are no names either. Query can read but not change anything.
-func (s *Store) Query(ctx context.Context, query string) (columns []string, rows [][]any, err error) {
-	err = s.query(readOnly(ctx), query, nil, func(r driver.Rows) error {
-		columns = r.Columns()
-		for r.Next() {
-			row, err := scanAny(r)
-			if err != nil {
-				return err
-			}
-			rows = append(rows, row)
-		}
-		return r.Err()
-	})
-	if err != nil {
-		return nil, nil, fmt.Errorf("query: %w", err)
-	}
-	return columns, rows, nil
-}
-
-func scanAny(r driver.Rows) ([]any, error) {
-	types := r.ColumnTypes()
-	targets := make([]any, len(types))
-	for i, t := range types {
-		targets[i] = reflect.New(t.ScanType()).Interface()
-	}
-	if err := r.Scan(targets...); err != nil {
-		return nil, fmt.Errorf("scan: %w", err)
-	}
-	for i, target := range targets {
-		targets[i] = reflect.ValueOf(target).Elem().Interface()
-		if t, ok := targets[i].(time.Time); ok {
-			targets[i] = t.UTC()
-		}
-	}
-	return targets, nil
 }

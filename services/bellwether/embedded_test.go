@@ -1,6 +1,7 @@
 package bellwether
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net/http"
@@ -36,23 +37,30 @@ func ask(t *testing.T, addr, user, password, statement string) string {
 	return string(body)
 }
 
-func TestEmbeddedStoreHasAnAnalystAndALog(t *testing.T) {
-	password := filepath.Join(t.TempDir(), "password")
-	if err := os.WriteFile(password, []byte("reads\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
+// embeddedStore runs the store for the test, and returns how to reach it.
+func embeddedStore(t *testing.T, limits storeFlags) chio.Config {
+	t.Helper()
 	a := app.New(10 * time.Second)
-	limits := storeFlags{Log: true, Analyst: analystFlags{User: "eve", PasswordFile: password, Filter: map[string]string{"observations": "series = 'eia.PJM'"}}}
 	e, err := openEmbedded(t.Context(), a, embedded{dir: t.TempDir(), store: true, storeAddr: "127.0.0.1:0", limits: limits, clickhouse: chio.DefaultConfig()}, zap.NewNop())
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := a.Close(t.Context()); err != nil {
+		if err := a.Close(context.Background()); err != nil {
 			t.Error(err)
 		}
 	})
-	addr := e.clickhouse.Addr
+	return e.clickhouse
+}
+
+func TestEmbeddedStoreHasAnAnalystAndALog(t *testing.T) {
+	password := filepath.Join(t.TempDir(), "password")
+	if err := os.WriteFile(password, []byte("reads\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	addr := embeddedStore(t, storeFlags{
+		Log: true, Analyst: analystFlags{User: "eve", PasswordFile: password, Filter: map[string]string{"observations": "series = 'eia.PJM'"}},
+	}).Addr
 	for _, series := range []string{"eia.PJM", "eia.MISO"} {
 		if got := ask(t, addr, "default", "", fmt.Sprintf("INSERT INTO observations (series, ts, value) VALUES ('%s', now64(), 1)", series)); got != "" {
 			t.Fatal(got)

@@ -1,6 +1,7 @@
 package bellwether
 
 import (
+	"bufio"
 	"bytes"
 	"cmp"
 	"context"
@@ -28,12 +29,44 @@ import (
 type SQL struct {
 	Store chio.Config `embed:"" prefix:"clickhouse-" envprefix:"BELLWETHER_CLICKHOUSE_"`
 	Query string      `arg:"" optional:"" help:"Query, in ClickHouse's SQL; without it, or as '-', standard input is read. It can read but not change anything."`
-	CSV   bool        `help:"Print CSV with a header, all rows, times in RFC 3339." xor:"format"`
-	JSON  bool        `help:"Print JSON, one row a line." xor:"format"`
+	CSV   bool        `help:"Print CSV with a header, all rows as they come, times in RFC 3339." xor:"format"`
+	JSON  bool        `help:"Print JSON, one row a line, all rows as they come." xor:"format"`
+}
+
+// Help implements kong.HelpProvider.
+func (SQL) Help() string {
+	return `The views, whose names begin with v_, show each row once and in its newest version. The most asked for:
+
+  v_observations       what happened          v_forecasts_latest  the newest forecast of every series
+  v_revisions          as it became known     v_scores_daily      errors by series, day and model
+  v_quarantine         what was kept back     v_models            which model serves, and why
+  v_backtests          why it was chosen      v_alerts_open       what is wrong now
+  v_queries            what the embedded store was asked, and what it cost
+
+Look around:
+
+  bellwether sql "SHOW TABLES"
+  bellwether sql "DESCRIBE v_scores_daily"
+
+Ask:
+
+  bellwether sql "SELECT target_ts, mean, p05, p95 FROM v_forecasts_latest WHERE series = 'eia.PJM'"
+  bellwether sql "SELECT series, avg(mape) AS mape FROM v_scores_daily WHERE day >= today() - 7 GROUP BY series ORDER BY mape"
+
+Take data elsewhere, however much; it is passed on as it comes:
+
+  bellwether sql --csv "SELECT * FROM v_observations" > observations.csv
+  bellwether sql --json "SELECT * FROM v_quarantine" | jq .reason
+  bellwether sql --clickhouse-query-timeout=1h --csv - < long.sql | zstd > result.csv.zst
+
+A table ends after 1,000 rows. An error names ClickHouse's code, such as 60 for a table that does not exist.`
 }
 
 // maxTableRows is where a table ends: nobody reads on, and it is laid out in memory.
 const maxTableRows = 1000
+
+// errEnough ends a query whose further rows nobody sees.
+var errEnough = errors.New("enough rows")
 
 // Run implements the command.
 func (s *SQL) Run(ctx context.Context, out Output) error {
@@ -46,22 +79,40 @@ func (s *SQL) Run(ctx context.Context, out Output) error {
 		return err
 	}
 	defer store.Close()
-	columns, rows, err := store.Query(ctx, query)
-	if err != nil {
-		return errors.New(refusal(err))
-	}
-	if len(rows) == 0 {
+	printer := s.printer(out.Out)
+	rows := 0
+	err = store.Each(ctx, query, func(columns []string, values []any) error {
+		rows++
+		return printer.row(columns, values)
+	})
+	if rows == 0 && err == nil {
 		fmt.Fprintln(out.Err, "no rows")
 		return nil
 	}
+	// What came before an error is worth seeing, too.
+	if e := printer.end(); e != nil && (err == nil || errors.Is(err, errEnough)) {
+		return e
+	}
+	if err != nil && !errors.Is(err, errEnough) {
+		return errors.New(refusal(err))
+	}
+	return nil
+}
+
+// printer writes rows in one format.
+type printer interface {
+	row(columns []string, values []any) error
+	end() error
+}
+
+func (s *SQL) printer(w io.Writer) printer {
 	switch {
 	case s.CSV:
-		return writeCSV(out.Out, columns, rows)
+		return &csvPrinter{out: csv.NewWriter(w)}
 	case s.JSON:
-		return writeJSON(out.Out, columns, rows)
+		return newJSONPrinter(w)
 	}
-	writeTable(out.Out, columns, rows)
-	return nil
+	return &tablePrinter{w: w}
 }
 
 // queryText returns the argument, or what in has when it stands for that.
@@ -93,15 +144,35 @@ func refusal(err error) string {
 	return line
 }
 
-func writeTable(w io.Writer, columns []string, rows [][]any) {
-	header := make([]any, len(columns))
-	layouts := make([]string, len(columns))
-	for i, c := range columns {
-		header[i], layouts[i] = c, timeLayout(rows, i)
+// tablePrinter lays the rows out when it has them all.
+type tablePrinter struct {
+	w       io.Writer
+	columns []string
+	rows    [][]any
+	more    bool
+}
+
+func (p *tablePrinter) row(columns []string, values []any) error {
+	if len(p.rows) == maxTableRows {
+		p.more = true
+		return errEnough
 	}
-	t := newTable(w, header...)
+	p.columns, p.rows = columns, append(p.rows, values)
+	return nil
+}
+
+func (p *tablePrinter) end() error {
+	if len(p.rows) == 0 {
+		return nil
+	}
+	header := make([]any, len(p.columns))
+	layouts := make([]string, len(p.columns))
+	for i, c := range p.columns {
+		header[i], layouts[i] = c, timeLayout(p.rows, i)
+	}
+	t := newTable(p.w, header...)
 	t.Style().Format.Header = 0 // names as they are to be typed
-	for _, row := range rows[:min(len(rows), maxTableRows)] {
+	for _, row := range p.rows {
 		cells := make(table.Row, len(row))
 		for i, v := range row {
 			cells[i] = text(v, layouts[i])
@@ -109,9 +180,10 @@ func writeTable(w io.Writer, columns []string, rows [][]any) {
 		t.AppendRow(cells)
 	}
 	t.Render()
-	if len(rows) > maxTableRows {
-		fmt.Fprintf(w, "the first %d of %d rows; --csv prints all\n", maxTableRows, len(rows))
+	if p.more {
+		fmt.Fprintf(p.w, "the first %d rows; --csv prints all\n", maxTableRows)
 	}
+	return nil
 }
 
 // timeLayout is that of a date if every value of the column is one, or a time at midnight.
@@ -124,40 +196,53 @@ func timeLayout(rows [][]any, column int) string {
 	return time.DateOnly
 }
 
-func writeCSV(w io.Writer, columns []string, rows [][]any) error {
-	out := csv.NewWriter(w)
-	if err := out.Write(columns); err != nil {
-		return err
-	}
-	for _, row := range rows {
-		cells := make([]string, len(row))
-		for i, v := range row {
-			if !isNil(v) {
-				cells[i] = text(v, time.RFC3339Nano)
-			}
-		}
-		if err := out.Write(cells); err != nil {
-			return err
-		}
-	}
-	out.Flush()
-	return out.Error()
+type csvPrinter struct {
+	out   *csv.Writer
+	cells []string
 }
 
-func writeJSON(w io.Writer, columns []string, rows [][]any) error {
-	enc := json.NewEncoder(w)
-	enc.SetEscapeHTML(false)
-	for _, row := range rows {
-		line := make(object, len(row))
-		for i, v := range row {
-			line[i] = member{columns[i], jsonValue(v)}
-		}
-		if err := enc.Encode(line); err != nil {
+func (p *csvPrinter) row(columns []string, values []any) error {
+	if p.cells == nil {
+		p.cells = make([]string, len(columns))
+		if err := p.out.Write(columns); err != nil {
 			return err
 		}
 	}
-	return nil
+	for i, v := range values {
+		p.cells[i] = ""
+		if !isNil(v) {
+			p.cells[i] = text(v, time.RFC3339Nano)
+		}
+	}
+	return p.out.Write(p.cells)
 }
+
+func (p *csvPrinter) end() error {
+	p.out.Flush()
+	return p.out.Error()
+}
+
+type jsonPrinter struct {
+	buf *bufio.Writer
+	enc *json.Encoder
+}
+
+func newJSONPrinter(w io.Writer) *jsonPrinter {
+	p := &jsonPrinter{buf: bufio.NewWriter(w)}
+	p.enc = json.NewEncoder(p.buf)
+	p.enc.SetEscapeHTML(false)
+	return p
+}
+
+func (p *jsonPrinter) row(columns []string, values []any) error {
+	line := make(object, len(values))
+	for i, v := range values {
+		line[i] = member{columns[i], jsonValue(v)}
+	}
+	return p.enc.Encode(line)
+}
+
+func (p *jsonPrinter) end() error { return p.buf.Flush() }
 
 // text is a value for people. Arrays and maps look as they do in a query; what is not known is NULL.
 func text(v any, layout string) string {

@@ -3,7 +3,9 @@ package bellwether
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"math"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -21,6 +23,23 @@ func answer() ([]string, [][]any) {
 	}
 }
 
+// printAll prints rows as a query does.
+func printAll(t *testing.T, p printer, columns []string, rows [][]any) {
+	t.Helper()
+	for _, row := range rows {
+		err := p.row(columns, row)
+		if errors.Is(err, errEnough) {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := p.end(); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func check(t *testing.T, want, got string) {
 	t.Helper()
 	if diff := cmp.Diff(strings.TrimPrefix(want, "\n"), got); diff != "" {
@@ -31,7 +50,7 @@ func check(t *testing.T, want, got string) {
 func TestWriteTable(t *testing.T) {
 	var out bytes.Buffer
 	columns, rows := answer()
-	writeTable(&out, columns, rows)
+	printAll(t, &tablePrinter{w: &out}, columns, rows)
 	check(t, `
 ┌─────────────────────┬────────────┬──────┬────────────┬──────────────────────────┬────────────────────┬──────────────────────┐
 │ ts                  │ day        │ mape │ levels     │ labels                   │ note               │ n                    │
@@ -49,8 +68,8 @@ func TestWriteTableEnds(t *testing.T) {
 	}
 	for n, want := range map[int]bool{maxTableRows: false, maxTableRows + 1: true} {
 		var out bytes.Buffer
-		writeTable(&out, []string{"n"}, rows[:n])
-		if got := strings.Contains(out.String(), "the first 1000 of 1001 rows; --csv prints all\n"); got != want {
+		printAll(t, &tablePrinter{w: &out}, []string{"n"}, rows[:n])
+		if got := strings.Contains(out.String(), "the first 1000 rows; --csv prints all\n"); got != want {
 			t.Errorf("%d rows: told of an end %v, want %v", n, got, want)
 		}
 		if lines := strings.Count(out.String(), "│\n"); lines != 1001 {
@@ -62,9 +81,7 @@ func TestWriteTableEnds(t *testing.T) {
 func TestWriteCSV(t *testing.T) {
 	var out bytes.Buffer
 	columns, rows := answer()
-	if err := writeCSV(&out, columns, rows); err != nil {
-		t.Fatal(err)
-	}
+	printAll(t, (&SQL{CSV: true}).printer(&out), columns, rows)
 	check(t, `
 ts,day,mape,levels,labels,note,n
 2026-03-01T12:00:00Z,2026-03-01T00:00:00Z,2.5,"[0.1, NaN]","{'a': 'x', 'b': 'it\'s'}","it's, ""quoted"" <&>",18446744073709551615
@@ -76,9 +93,7 @@ func TestWriteJSON(t *testing.T) {
 	var out bytes.Buffer
 	columns, rows := answer()
 	rows = append(rows, []any{time.Time{}, nil, math.Inf(1), [][]float32{{0.1}}, map[string]float64{"x": math.Inf(-1)}, "", 7})
-	if err := writeJSON(&out, columns, rows); err != nil {
-		t.Fatal(err)
-	}
+	printAll(t, (&SQL{JSON: true}).printer(&out), columns, rows)
 	check(t, `
 {"ts":"2026-03-01T12:00:00Z","day":"2026-03-01T00:00:00Z","mape":2.5,"levels":[0.1,null],"labels":{"a":"x","b":"it's"},"note":"it's, \"quoted\" <&>","n":18446744073709551615}
 {"ts":"2026-03-01T13:00:00Z","day":"2026-03-01T00:00:00Z","mape":null,"levels":[],"labels":{},"note":null,"n":1}
@@ -117,5 +132,65 @@ func TestRefusalIsOneLineOfTheEngine(t *testing.T) {
 	}
 	if got, want := refusal(errors.New("query: connection refused")), "query: connection refused"; got != want {
 		t.Errorf("refusal = %q, want %q", got, want)
+	}
+}
+
+// watchedWriter counts lines and looks at the heap now and then.
+type watchedWriter struct{ lines, writes, heap int }
+
+func (w *watchedWriter) Write(p []byte) (int, error) {
+	w.lines += bytes.Count(p, []byte("\n"))
+	if w.writes++; w.writes%100 == 0 {
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		w.heap = max(w.heap, int(m.HeapAlloc))
+	}
+	return len(p), nil
+}
+
+// A result of 100 MB passes through without being kept, on both sides of the wire: they are in this process.
+func TestSQLStreams(t *testing.T) {
+	const rows, limit = 50_000, 64 << 20
+	cfg := embeddedStore(t, storeFlags{})
+	query := fmt.Sprintf("SELECT number, repeat('x', 2000) AS s FROM numbers(%d) SETTINGS max_block_size = 1000", rows)
+	for name, tc := range map[string]struct {
+		command SQL
+		lines   int
+	}{
+		"csv":   {SQL{CSV: true}, rows + 1},
+		"json":  {SQL{JSON: true}, rows},
+		"table": {SQL{}, 3 + maxTableRows + 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := &watchedWriter{}
+			tc.command.Store, tc.command.Query = cfg, query
+			if err := tc.command.Run(t.Context(), Output{Out: w, Err: w}); err != nil {
+				t.Fatal(err)
+			}
+			if w.lines != tc.lines || w.heap > limit {
+				t.Errorf("%d lines with %d MB of heap, want %d lines and at most %d MB", w.lines, w.heap>>20, tc.lines, limit>>20)
+			}
+		})
+	}
+}
+
+// What came before the error is printed; the error is the engine's, with its code.
+func TestSQLTellsOfErrors(t *testing.T) {
+	cfg := embeddedStore(t, storeFlags{})
+	for name, tc := range map[string]struct{ query, want string }{
+		"at once": {query: "SELECT * FROM nosuch", want: "query: code: 60, message:"},
+		"late":    {query: "SELECT throwIf(number = 150000), repeat('x', 10) FROM numbers(200000) SETTINGS max_block_size = 1000", want: "query: code: 395, message:"},
+		"write":   {query: "DROP TABLE observations", want: "query: code: 164, message:"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := &watchedWriter{}
+			err := (&SQL{Store: cfg, Query: tc.query, CSV: true}).Run(t.Context(), Output{Out: w, Err: w})
+			if err == nil || !strings.HasPrefix(err.Error(), tc.want) {
+				t.Errorf("error %v, want it to begin with %q", err, tc.want)
+			}
+			if (name == "late") != (w.lines > 1) {
+				t.Errorf("%d lines printed before the error", w.lines)
+			}
+		})
 	}
 }
