@@ -31,23 +31,22 @@ func (s *Store) Each(ctx context.Context, query string, row func(columns []strin
 	var failed error // not the store's fault
 	err := s.query(readOnly(ctx), query, nil, func(r driver.Rows) error {
 		columns, types := r.Columns(), scanTypes(r)
-		for failed == nil && r.Next() {
+		for r.Next() {
 			values, err := scanAny(r, types)
 			if err != nil {
 				return err
 			}
-			failed = row(columns, values)
-		}
-		if failed != nil {
-			cancel() // or the driver would read the rest
-			return nil
+			if failed = row(columns, values); failed != nil {
+				cancel() // or the driver would read the rest
+				break
+			}
 		}
 		return r.Err()
 	})
-	if failed != nil {
+	switch {
+	case failed != nil:
 		return failed
-	}
-	if err != nil {
+	case err != nil:
 		return fmt.Errorf("query: %w", err)
 	}
 	return nil
