@@ -127,10 +127,17 @@ func harmlessTables() []string {
 	}
 }
 
+// closedFunctions reach beyond the store: file reads any file of the machine,
+// the others load a model or ask a service on the network. The name is enough:
+// a function can be given to another one without a bracket behind it.
+func closedFunctions() []string {
+	return []string{"file", "catboostevaluate", "aiclassify", "aiembed", "aiextract", "aigenerate", "aitranslate"}
+}
+
 // examine refuses a statement of an analyst for what the engine's read-only
-// mode lets pass: the function file, which reads any file of the machine, KILL
-// and the table functions that evade the filters. It looks at the statement as
-// the engine itself writes it, so that no spelling hides a name.
+// mode lets pass: functions that reach beyond the store, KILL and the table
+// functions that evade the filters. It looks at the statement as the engine
+// itself writes it, so that no spelling hides a name.
 func (g *gateway) examine(conn *chdb.Conn, s sqltext.Statement) error {
 	r, err := conn.Query("SELECT formatQuerySingleLine({text:String})", "TSVRaw", []chdb.Param{{Name: "text", Value: escapeParam(s.Text)}})
 	if err != nil {
@@ -146,7 +153,7 @@ func (g *gateway) examine(conn *chdb.Conn, s sqltext.Statement) error {
 	}
 	for _, name := range sqltext.Names(formatted.Text) {
 		lower := strings.ToLower(name.Text)
-		if _, ok := g.tableFunctions[lower]; lower == "file" || ok && name.Call {
+		if _, ok := g.tableFunctions[lower]; slices.Contains(closedFunctions(), lower) || ok && name.Call {
 			return exception(codeReadonly, "%s: Cannot use %s in readonly mode. (READONLY)", g.analyst.User, name.Text)
 		}
 	}

@@ -74,6 +74,7 @@ func TestAnalystIsRefused(t *testing.T) {
 		"SELECT * FROM file('" + secret + "', 'RawBLOB')", "SELECT * FROM url('http://127.0.0.1:1/', 'CSV')", "SELECT * FROM remote('127.0.0.1', 'default', 'filtered')",
 		"SELECT * FROM s3('http://127.0.0.1:1/bucket/key', 'CSV')", "SELECT * FROM executable('id', 'TSV', 'x String')", "SELECT * FROM filesystem('/')",
 		"SELECT * FROM merge('default', '^filtered$')", "SELECT * FROM mergeTreeIndex('default', 'filtered')", "SELECT * FROM eval('SELECT 1')",
+		"SELECT catboostEvaluate('/x', 1)", "SELECT aiGenerate('x', 'y')",
 		"SELECT file('" + secret + "')", "SELECT FILE('" + secret + "')", "SELECT `file`('" + secret + "')", "SELECT “file”('" + secret + "')",
 		"SELECT `f\\x69le`('" + secret + "')", "SELECT file/* */\u00a0('" + secret + "')", "SELECT * APPLY(file) FROM (SELECT '" + secret + "')",
 		"SELECT ‘'’, file('" + secret + "'), ‘'’", "WITH x AS (SELECT file('" + secret + "') AS y) SELECT y FROM x", "EXPLAIN SELECT file('" + secret + "')",
