@@ -13,7 +13,6 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/bellwether-forecast/bellwether/libs/stage"
-	"github.com/bellwether-forecast/bellwether/libs/wire"
 )
 
 const (
@@ -89,7 +88,7 @@ func (b *Bus) dial(ctx context.Context) (*nats.Conn, error) {
 func (b *Bus) options() []nats.Option {
 	opts := []nats.Option{
 		nats.Name(b.cfg.Name),
-		nats.CustomInboxPrefix("_INBOX." + wire.Token(b.cfg.Name)),
+		nats.CustomInboxPrefix(b.cfg.inboxPrefix()),
 		nats.Timeout(min(b.cfg.Timeout, 5*time.Second)),
 		nats.MaxReconnects(-1),
 		nats.ReconnectWait(reconnectWait),
@@ -124,7 +123,19 @@ func (b *Bus) options() []nats.Option {
 	if b.cfg.Creds != "" {
 		opts = append(opts, nats.UserCredentials(b.cfg.Creds))
 	}
+	if b.cfg.User != "" {
+		opts = append(opts, nats.UserInfoHandler(b.login))
+	}
 	return opts
+}
+
+// login returns the user and the password as the file has it now.
+func (b *Bus) login() (user, password string) {
+	password, err := b.cfg.password()
+	if err != nil {
+		b.log.Error("password of the bus not read", zap.Error(err)) // the server will refuse the empty one
+	}
+	return b.cfg.User, password
 }
 
 // Ready returns nil while the connection is up, and else why it is not.

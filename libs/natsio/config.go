@@ -10,6 +10,8 @@ import (
 	"os"
 	"strings"
 	"time"
+
+	"github.com/bellwether-forecast/bellwether/libs/wire"
 )
 
 // Defaults of Config.
@@ -24,11 +26,17 @@ const (
 type Config struct {
 	// URL of the server, or several separated by commas.
 	URL string `help:"URL of the NATS server, or several separated by commas." default:"nats://127.0.0.1:4222" env:"BELLWETHER_NATS_URL"`
-	// Name of the connection as the server shows it; also the last token of the inbox prefix, so that each service
-	// can be given rights on its own replies only. Empty means "bellwether".
+	// Name of the connection as the server shows it; also the last token of the inbox prefix. Empty means "bellwether".
 	Name string `help:"Name of the connection; the name of the service when empty." env:"BELLWETHER_NATS_NAME"`
 	// Creds is a file with a user's JWT and key. Empty means no credentials.
 	Creds string `help:"File with the credentials of the NATS user." env:"BELLWETHER_NATS_CREDS"`
+	// User and PasswordFile name a user of a server that knows its users by password. The file is read again for each
+	// connection, so a new password needs no new process. Empty means no user.
+	User         string `help:"User of the bus." env:"BELLWETHER_NATS_USER"`
+	PasswordFile string `help:"File that holds the password of the user." env:"BELLWETHER_NATS_PASSWORD_FILE"`
+	// Inbox goes before Name in the inbox prefix: one name for all processes of a service, so that a server can give
+	// the service rights on its own replies. Empty means Name alone. It is set by code.
+	Inbox string `kong:"-"`
 	// Timeout bounds a request, a publish acknowledgement and an API call. 0 means 10 s.
 	Timeout time.Duration `help:"How long a request to the bus may take." default:"10s" env:"BELLWETHER_NATS_TIMEOUT"`
 	// ConnectWait bounds the first connection; afterwards reconnection goes on for ever. 0 means 30 s.
@@ -56,6 +64,14 @@ func (c Config) Validate() error {
 			errs = append(errs, fmt.Errorf("nats creds: %w; name a readable credentials file", err))
 		}
 	}
+	if c.User == "" != (c.PasswordFile == "") {
+		errs = append(errs, errors.New("nats user: a user and a password file belong together; set both or none"))
+	}
+	if c.PasswordFile != "" {
+		if _, err := c.password(); err != nil {
+			errs = append(errs, err)
+		}
+	}
 	for name, d := range map[string]time.Duration{"timeout": c.Timeout, "connect wait": c.ConnectWait} {
 		if d < 0 {
 			errs = append(errs, fmt.Errorf("nats %s: %s; use a positive duration, or 0 for the default", name, d))
@@ -70,6 +86,23 @@ func (c Config) Validate() error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// password reads the password file.
+func (c Config) password() (string, error) {
+	b, err := os.ReadFile(c.PasswordFile)
+	if err != nil {
+		return "", fmt.Errorf("nats password file: %w; name a readable file", err)
+	}
+	return strings.TrimSpace(string(b)), nil
+}
+
+// inboxPrefix returns the subject under which all answers to this connection arrive.
+func (c Config) inboxPrefix() string {
+	if c.Inbox == "" {
+		return "_INBOX." + wire.Token(c.Name)
+	}
+	return "_INBOX." + wire.Token(c.Inbox) + "." + wire.Token(c.Name)
 }
 
 func (c Config) withDefaults() Config {

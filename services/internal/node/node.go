@@ -93,7 +93,7 @@ func (n *Node) connect(ctx context.Context) error {
 // connectBus tries until the bus answers. The wait of one try is the configuration's.
 func (n *Node) connectBus(ctx context.Context) (*natsio.Bus, error) {
 	cfg := n.cfg.NATS
-	cfg.Name = n.Instance
+	cfg.Name, cfg.Inbox = n.Instance, n.Service
 	for {
 		bus, err := natsio.Connect(ctx, cfg, n.Log.Named("nats"), n.Registry)
 		if err == nil || ctx.Err() != nil || !errors.Is(err, natsio.ErrUnavailable) {
