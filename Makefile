@@ -2,7 +2,7 @@
 # them. The tools are pinned in tools/*/go.mod and built into bin/ on first use.
 
 MODULES      := proto libs services e2e
-TOOL_MODULES := tools tools/buf tools/golangci
+TOOL_MODULES := tools tools/buf tools/golangci tools/ko tools/kubeconform tools/kubescore tools/kustomize
 VERSION       = $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS       = -X github.com/bellwether-forecast/bellwether/libs/app.Version=$(VERSION)
 COMMANDS      = $(patsubst %/,./%,$(wildcard services/cmd/*/ e2e/cmd/*/))
@@ -19,6 +19,10 @@ BENCH_COUNT  ?= 1
 FUZZTIME     ?= 20s
 AGAINST      ?= HEAD~1
 DEMO_FLAGS   ?=
+OVERLAY      ?= local
+REGISTRY     ?= localhost:5055/bellwether
+TAG          ?= dev
+K8S_FLAGS    ?=
 UP_FLAGS     ?=
 TABLES_FLAGS ?=
 
@@ -81,6 +85,24 @@ fuzz: ## Run every fuzz target for FUZZTIME
 	for target in $$(go test -list '^Fuzz' "./$$dir" | grep '^Fuzz'); do \
 	go test -run='^$$' -fuzz="^$$target\$$" -fuzztime=$(FUZZTIME) "./$$dir" || exit 1; done; done
 
+# Images and Kubernetes: docs/operations.md
+
+.PHONY: images
+images: bin/ko ## Build all images with ko and push them to REGISTRY with TAG
+	REGISTRY=$(REGISTRY) TAG=$(TAG) VERSION=$(VERSION) deploy/images/build.sh
+
+.PHONY: k8s-deploy
+k8s-deploy: ## Deploy OVERLAY to the current cluster: bus and store, then setup, then the services
+	deploy/k8s/deploy.sh deploy/k8s/overlays/$(OVERLAY)
+
+.PHONY: k8s-lint
+k8s-lint: bin/kustomize bin/kubeconform bin/kube-score .cache/k8s-schemas ## Render every overlay and check it against the schemas, kube-score and our rules
+	@go run ./e2e/cmd/k8slint
+
+.PHONY: k8s-test
+k8s-test: bin/ko bin/kustomize ## Test Bellwether on the cluster of KUBECONFIG: build, deploy, fail, roll, scale, check (REGISTRY= K8S_FLAGS=)
+	@go run ./e2e/cmd/k8stest --registry=$(REGISTRY) $(K8S_FLAGS)
+
 # Check and change the source
 
 .PHONY: check
@@ -88,12 +110,12 @@ check: fmt-check generate-check tidy-check modules-check build vet lint test-too
 
 .PHONY: fmt
 fmt: bin/golangci-lint bin/buf ## Format Go and protobuf files
-	go list -m -f '{{.Dir}}' | xargs bin/golangci-lint fmt tools/testsummary
+	go list -m -f '{{.Dir}}' | xargs bin/golangci-lint fmt tools/testsummary tools/kubeconform/schemas
 	bin/buf format -w
 
 .PHONY: fmt-check
 fmt-check: bin/golangci-lint bin/buf ## Fail if a file is not formatted, and show the difference
-	go list -m -f '{{.Dir}}' | xargs bin/golangci-lint fmt --diff tools/testsummary
+	go list -m -f '{{.Dir}}' | xargs bin/golangci-lint fmt --diff tools/testsummary tools/kubeconform/schemas
 	bin/buf format -d --exit-code
 
 .PHONY: vet
@@ -145,3 +167,19 @@ bin/buf: tools/buf/go.mod
 
 bin/golangci-lint: tools/golangci/go.mod
 	GOWORK=off go -C tools/golangci build -trimpath -o ../../bin/ tool && touch $@
+
+bin/kustomize: tools/kustomize/go.mod
+	GOWORK=off go -C tools/kustomize build -trimpath -o ../../bin/ tool && touch $@
+
+bin/kubeconform: tools/kubeconform/go.mod
+	GOWORK=off go -C tools/kubeconform build -trimpath -o ../../bin/ tool && touch $@
+
+bin/kube-score: tools/kubescore/go.mod
+	GOWORK=off go -C tools/kubescore build -trimpath -o ../../bin/ tool && touch $@
+
+bin/ko bin/crane &: tools/ko/go.mod
+	GOWORK=off go -C tools/ko build -trimpath -o ../../bin/ tool && touch bin/ko bin/crane
+
+# Derived from modules, so that no web site is needed.
+.cache/k8s-schemas: tools/kubeconform/go.mod $(wildcard tools/kubeconform/schemas/*.go)
+	GOWORK=off go -C tools/kubeconform run ./schemas ../../.cache/k8s-schemas && touch $@

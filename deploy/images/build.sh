@@ -5,7 +5,7 @@
 #
 # NAME is one of the services, bellwether, nats-server, eiasim, engine; by default all.
 #
-#   BASE_STATIC, BASE_GLIBC  base images in place of those of .ko.yaml; deploy/images/bases.sh makes both from this machine
+#   BASE_STATIC, BASE_GLIBC  base images; by default distroless; deploy/images/bases.sh makes both from this machine
 #   PLATFORMS                linux/amd64,linux/arm64 for images of two architectures; engine and bellwether are amd64 alone
 #   SBOM                     spdx to push a list of contents with each image; none by default
 set -euo pipefail
