@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -59,29 +60,42 @@ func busWithRules(t *testing.T) (string, *violations, func(user string) string) 
 	dir := t.TempDir()
 	passwordFile := func(user string) string { return filepath.Join(dir, user) }
 	for _, user := range append(event.Services(), "operator", "reader") {
-		t.Setenv("NATS_"+strings.ToUpper(user), "pw-"+user)
+		setPassword(t, user, "pw-"+user)
 		if err := os.WriteFile(passwordFile(user), []byte("pw-"+user+"\n"), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
+	refused := &violations{}
+	ns := runBus(t, dir, server.RANDOM_PORT, refused)
+	return ns.ClientURL(), refused, passwordFile
+}
+
+// setPassword sets what the server takes for a user from its next start on.
+func setPassword(t *testing.T, user, password string) {
+	t.Helper()
+	t.Setenv("NATS_"+strings.ToUpper(user), password)
+}
+
+// runBus starts a server on a folder and a port.
+func runBus(t *testing.T, dir string, port int, log server.Logger) *server.Server {
+	t.Helper()
 	t.Setenv("POD_NAME", "nats-0")
 	opts, err := server.ProcessConfigFile(filepath.Join("deploy", "k8s", "base", "nats", "nats.conf"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	opts.Host, opts.Port, opts.HTTPPort, opts.StoreDir, opts.PidFile, opts.NoSigs = "127.0.0.1", server.RANDOM_PORT, 0, dir, "", true
+	opts.Host, opts.Port, opts.HTTPPort, opts.StoreDir, opts.PidFile, opts.NoSigs = "127.0.0.1", port, 0, dir, "", true
 	ns, err := server.NewServer(opts)
 	if err != nil {
 		t.Fatal(err)
 	}
-	refused := &violations{}
-	ns.SetLoggerV2(refused, false, false, false)
+	ns.SetLoggerV2(log, false, false, false)
 	ns.Start()
 	t.Cleanup(func() { ns.Shutdown(); ns.WaitForShutdown() })
 	if !ns.ReadyForConnections(patience) {
 		t.Fatal("the server does not take connections")
 	}
-	return ns.ClientURL(), refused, passwordFile
+	return ns
 }
 
 // TestServicesKeepWithinTheirRights runs the pipeline, each service as its own user, under the rules of
@@ -216,5 +230,61 @@ func TestUsersHaveNoOtherRights(t *testing.T) {
 	refused.take()
 	if _, err := nats.Connect(url); !errors.Is(err, nats.ErrAuthorization) {
 		t.Errorf("a client without a user got %v, want %v", err, nats.ErrAuthorization)
+	}
+}
+
+// TestPasswordMayChange changes a password at the server first and in the file later, as happens when a Secret changes:
+// the service must come back by itself.
+func TestPasswordMayChange(t *testing.T) {
+	t.Chdir("..")
+	dir := t.TempDir()
+	file := filepath.Join(dir, "password")
+	write := func(password string) {
+		if err := os.WriteFile(file, []byte(password), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, user := range append(event.Services(), "operator", "reader") {
+		setPassword(t, user, "old")
+	}
+	write("old")
+	ns := runBus(t, dir, server.RANDOM_PORT, &violations{})
+	bus, err := natsio.Connect(t.Context(), natsio.Config{URL: ns.ClientURL(), User: "validator", PasswordFile: file}, zap.NewNop(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(bus.Close)
+	port := ns.Addr().(*net.TCPAddr).Port
+	ns.Shutdown()
+	ns.WaitForShutdown()
+
+	setPassword(t, "validator", "new")
+	refused := &refusals{seen: make(chan struct{}, 100)}
+	runBus(t, dir, port, refused)
+	for range 3 { // more than the client puts up with by itself
+		select {
+		case <-refused.seen:
+		case <-time.After(patience):
+			t.Fatal("the old password was not tried, or not refused")
+		}
+	}
+	write("new")
+	s := &stack{t: t}
+	s.until("the connection to be up again", func(context.Context) (bool, error) { return bus.Ready() == nil, nil })
+}
+
+// refusals tells when a server refuses a password.
+type refusals struct {
+	violations
+	seen chan struct{}
+}
+
+// Errorf implements server.Logger.
+func (r *refusals) Errorf(format string, args ...any) {
+	if strings.Contains(fmt.Sprintf(format, args...), "authentication error") {
+		select {
+		case r.seen <- struct{}{}:
+		default:
+		}
 	}
 }

@@ -124,7 +124,8 @@ func (b *Bus) options() []nats.Option {
 		opts = append(opts, nats.UserCredentials(b.cfg.Creds))
 	}
 	if b.cfg.User != "" {
-		opts = append(opts, nats.UserInfoHandler(b.login))
+		// A password that the server does not take may be old: it is read again for the next try.
+		opts = append(opts, nats.UserInfoHandler(b.login), nats.IgnoreAuthErrorAbort())
 	}
 	return opts
 }
