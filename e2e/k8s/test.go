@@ -78,7 +78,7 @@ func (t *Test) Run(ctx context.Context) (Result, error) {
 	if err := t.traffic.fetch(ctx, end.Add(48*time.Hour)); err != nil {
 		return t.result, err
 	}
-	return t.result, errors.Join(t.idle(ctx), t.verify(ctx, end), t.alerts(ctx), t.judge())
+	return t.result, errors.Join(t.idle(ctx), t.verify(ctx, end), t.restore(ctx), t.alerts(ctx), t.judge())
 }
 
 // disturb does to the pipeline what clusters do.
