@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 )
 
 // restore copies the folders of both stores while they are down, empties them, puts the copies back, and compares what
@@ -70,15 +71,15 @@ func (t *Test) copyBack(ctx context.Context, dir string) error {
 
 // contents describes what the record and the bus hold, as one line.
 func (t *Test) contents(ctx context.Context) (string, error) {
-	line := ""
+	var b strings.Builder
 	for _, view := range []string{"v_observations", "v_revisions", "v_forecasts", "v_scores", "v_models"} {
 		n, err := t.c.number(ctx, "SELECT count() FROM "+view)
 		if err != nil {
 			return "", err
 		}
-		line += fmt.Sprintf("%s %d, ", view, n)
+		fmt.Fprintf(&b, "%s %d, ", view, n)
 	}
 	// A refresh that asks for nothing new finds so only if the cursors are there.
 	out, err := t.c.bellwether(ctx, "refresh", "--as-of="+t.traffic.now.Format("2006-01-02T15:04:05Z07:00"))
-	return line + out, err
+	return b.String() + out, err
 }
