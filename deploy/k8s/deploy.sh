@@ -14,7 +14,7 @@ trap 'rm -f "$rendered"' EXIT
 kubectl kustomize "$overlay" >"$rendered"
 
 # phase SELECTOR applies what has the labels.
-phase() { kubectl apply --server-side --force-conflicts -f "$rendered" -l "$1" | grep -v unchanged || true; }
+phase() { kubectl apply --server-side --force-conflicts -f "$rendered" -l "$1"; }
 
 kubectl get namespace "$namespace" >/dev/null 2>&1 || kubectl create namespace "$namespace"
 "$here/secrets.sh" "$namespace"
