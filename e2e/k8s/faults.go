@@ -1,6 +1,7 @@
 package k8s
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -100,7 +101,7 @@ func (t *Test) evict(ctx context.Context) error {
 		}
 	}
 	if _, uncordon := t.c.kubectl(ctx, "uncordon", node); uncordon != nil || err != nil {
-		return fmt.Errorf("evict: %w", errorsFirst(err, uncordon))
+		return fmt.Errorf("evict: %w", cmp.Or(err, uncordon))
 	}
 	for _, p := range pods {
 		if p.Component == "pipeline" {
@@ -112,9 +113,14 @@ func (t *Test) evict(ctx context.Context) error {
 	return t.traffic.flow(ctx, t.Patience)
 }
 
-func errorsFirst(errs ...error) error {
-	for _, err := range errs {
-		if err != nil {
+// outages takes down the store, the bus and a service.
+func (t *Test) outages(ctx context.Context) error {
+	for _, o := range []struct{ workload, alert string }{
+		{"statefulset/clickhouse", "store_unavailable"},
+		{"statefulset/nats", ""},
+		{"deployment/forecaster", "service_silent"},
+	} {
+		if err := t.outage(ctx, o.workload, o.alert); err != nil {
 			return err
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/bellwether-forecast/bellwether/e2e/eiasim"
@@ -17,6 +18,7 @@ type Test struct {
 	Overlay   string        // folder of the overlay
 	Volumes   string        // folder for volumes when the cluster makes none; empty leaves them to the cluster
 	SkipBuild bool          // the images are there
+	Only      []string      // disturbances to try, see disturbances; empty means all
 	Patience  time.Duration // longest wait for any one thing
 	Log       io.Writer     // progress
 
@@ -81,19 +83,31 @@ func (t *Test) Run(ctx context.Context) (Result, error) {
 	return t.result, errors.Join(t.idle(ctx), t.verify(ctx, end), t.restore(ctx), t.alerts(ctx), t.judge())
 }
 
+// disturbance is something that happens on clusters.
+type disturbance struct {
+	name string
+	run  func(context.Context) error
+}
+
+// disturbances returns all of them, in the order they are tried.
+func (t *Test) disturbances() []disturbance {
+	return []disturbance{
+		{"outage", t.outages},
+		{"kill", t.kill},
+		{"roll", t.roll},
+		{"scale", t.rescale},
+		{"evict", t.evict},
+	}
+}
+
 // disturb does to the pipeline what clusters do.
 func (t *Test) disturb(ctx context.Context) error {
-	for _, f := range []func(context.Context) error{
-		t.kill,
-		t.roll,
-		t.rescale,
-		t.evict,
-		func(ctx context.Context) error { return t.outage(ctx, "statefulset/clickhouse", "store_unavailable") },
-		func(ctx context.Context) error { return t.outage(ctx, "statefulset/nats", "") },
-		func(ctx context.Context) error { return t.outage(ctx, "deployment/forecaster", "service_silent") },
-	} {
-		if err := f(ctx); err != nil {
-			return err
+	for _, d := range t.disturbances() {
+		if len(t.Only) > 0 && !slices.Contains(t.Only, d.name) {
+			continue
+		}
+		if err := d.run(ctx); err != nil {
+			return fmt.Errorf("%s: %w", d.name, err)
 		}
 	}
 	return nil

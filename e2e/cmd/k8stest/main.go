@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 
@@ -20,6 +21,10 @@ func main() {
 	flag.StringVar(&t.Overlay, "overlay", "deploy/k8s/overlays/local", "overlay to test")
 	flag.StringVar(&t.Volumes, "volumes", "", "folder for volumes, when the cluster makes none and this machine is its node")
 	flag.BoolVar(&t.SkipBuild, "skip-build", false, "the images with this tag are there")
+	flag.Func("only", "disturbances to try, with commas: outage, kill, roll, scale, evict; all when not given", func(v string) error {
+		t.Only = strings.Split(v, ",")
+		return nil
+	})
 	flag.DurationVar(&t.Patience, "patience", 3*time.Minute, "longest wait for any one thing")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
