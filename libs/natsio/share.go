@@ -2,12 +2,12 @@ package natsio
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
-	"github.com/nats-io/nuid"
 	"go.uber.org/zap"
 
 	"github.com/bellwether-forecast/bellwether/libs/stage"
@@ -48,7 +48,7 @@ func (b *Bus) Share(ctx context.Context, s Share) error {
 		s.TTL = defaultLeaseTTL
 	}
 	m := &member{
-		share: s, bus: b, id: wire.Token(b.cfg.Name) + "-" + nuid.Next(), log: b.log.With(zap.String("group", s.Group)),
+		share: s, bus: b, id: wire.Token(b.cfg.Name) + "-" + rand.Text(), log: b.log.With(zap.String("group", s.Group)),
 		runs: map[int]*run{}, ended: make(chan *run, s.Parts),
 	}
 	defer m.watch.stop()
