@@ -37,10 +37,28 @@ func views(t *testing.T, s *Store) []string {
 	return out
 }
 
-// The list comes from the store: a view that somebody adds fails here until it has a case.
+// The list comes from the store: a view that somebody adds fails here until it has a case. The rows of v_queries are
+// not the services', and have a test of their own.
 func TestEveryViewHasACase(t *testing.T) {
-	if diff := cmp.Diff(views(t, open(t)), slices.Sorted(maps.Keys(viewCases()))); diff != "" {
+	cases := slices.Sorted(slices.Values(append(slices.Collect(maps.Keys(viewCases())), "v_queries")))
+	if diff := cmp.Diff(views(t, open(t)), cases); diff != "" {
 		t.Errorf("views without a case, cases without a view (-store +cases):\n%s", diff)
+	}
+}
+
+// The store may write a line of its log twice, when it does not know whether the first time succeeded.
+func TestQueriesAreShownOnce(t *testing.T) {
+	s := open(t)
+	execute(t, s, "SYSTEM STOP MERGES query_log")
+	for _, token := range []string{"first", "second"} {
+		execute(t, s, "INSERT INTO query_log (query_id, started_at, text) SETTINGS insert_deduplication_token = '"+token+"' VALUES ('twice', '2026-01-02 03:04:05.678', 'SELECT 1')")
+	}
+	_, rows, err := s.Query(t.Context(), "SELECT n FROM (SELECT count() AS n FROM v_queries WHERE query_id = 'twice' UNION ALL SELECT count() FROM query_log WHERE query_id = 'twice') ORDER BY n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([][]any{{uint64(1)}, {uint64(2)}}, rows); diff != "" {
+		t.Errorf("rows of the view and the table mismatch (-want +got):\n%s", diff)
 	}
 }
 
