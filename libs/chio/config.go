@@ -108,15 +108,23 @@ func (c Config) addrs() []string {
 // sent while the server closes the connection fails.
 const idleTimeout = 2 * time.Second
 
+// Secret returns the password, after reading the password file.
+func (c Config) Secret() (string, error) {
+	if c.PasswordFile == "" {
+		return c.Password, nil
+	}
+	b, err := os.ReadFile(c.PasswordFile)
+	if err != nil {
+		return "", fmt.Errorf("clickhouse password_file: %w", err)
+	}
+	return strings.TrimSpace(string(b)), nil
+}
+
 // options returns the driver's options, after reading the password file. database may be empty.
 func (c Config) options(database string) (*clickhouse.Options, error) {
-	password := c.Password
-	if c.PasswordFile != "" {
-		b, err := os.ReadFile(c.PasswordFile)
-		if err != nil {
-			return nil, fmt.Errorf("clickhouse password_file: %w", err)
-		}
-		password = strings.TrimSpace(string(b))
+	password, err := c.Secret()
+	if err != nil {
+		return nil, err
 	}
 	o := &clickhouse.Options{
 		Protocol:         clickhouse.HTTP,

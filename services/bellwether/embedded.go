@@ -48,9 +48,17 @@ type analystFlags struct {
 	Filter       map[string]string `help:"Rows that user sees, by table: observations=\"series LIKE 'eia.%'\". Tables that are not named are seen whole." mapsep:";"`
 }
 
-// config returns the store's configuration; the tables of filters are those of database.
-func (f storeFlags) config(database string) (clickhouse.Config, error) {
-	a := f.Analyst
+// errOpenDoor is an analyst beside a user whom nothing keeps out.
+var errOpenDoor = errors.New("store-analyst-password: an analyst could come as the user who may write, who has no password; set one with BELLWETHER_CLICKHOUSE_PASSWORD or --clickhouse-password-file")
+
+// config returns the store's configuration. The services come with the user and the password of client, so these are
+// asked of everybody; the tables of filters are those of its database.
+func (f storeFlags) config(client chio.Config) (clickhouse.Config, error) {
+	a, database := f.Analyst, client.Database
+	password, err := client.Secret()
+	if err != nil {
+		return clickhouse.Config{}, err
+	}
 	if a.PasswordFile != "" {
 		if a.Password != "" {
 			return clickhouse.Config{}, errors.New("store-analyst-password: is set together with store-analyst-password-file; set one of them")
@@ -61,7 +69,10 @@ func (f storeFlags) config(database string) (clickhouse.Config, error) {
 		}
 		a.Password = strings.TrimSpace(string(b))
 	}
-	out := clickhouse.Config{MaxMemory: f.MaxMemory, MarkCache: f.MarkCache, Analyst: clickhouse.Analyst{
+	if a.Password != "" && password == "" {
+		return clickhouse.Config{}, errOpenDoor
+	}
+	out := clickhouse.Config{User: client.User, Password: password, MaxMemory: f.MaxMemory, MarkCache: f.MarkCache, Analyst: clickhouse.Analyst{
 		User: a.User, Password: a.Password, MaxMemory: a.MaxMemory, MaxTime: a.MaxTime, Filters: map[string]string{},
 	}}
 	for table, condition := range a.Filter {
@@ -80,7 +91,7 @@ func openEmbedded(ctx context.Context, a *app.App, e embedded, log *zap.Logger) 
 		return e, fmt.Errorf("dir: %w; create the folder above it, or choose another with --dir", err)
 	}
 	if e.store {
-		cfg, err := e.limits.config(e.clickhouse.Database)
+		cfg, err := e.limits.config(e.clickhouse)
 		if err != nil {
 			return e, err
 		}

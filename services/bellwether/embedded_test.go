@@ -2,6 +2,7 @@ package bellwether
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -40,8 +41,10 @@ func ask(t *testing.T, addr, user, password, statement string) string {
 // embeddedStore runs the store for the test, and returns how to reach it.
 func embeddedStore(t *testing.T, limits storeFlags) chio.Config {
 	t.Helper()
+	client := chio.DefaultConfig()
+	client.Password = "writes"
 	a := app.New(10 * time.Second)
-	e, err := openEmbedded(t.Context(), a, embedded{dir: t.TempDir(), store: true, storeAddr: "127.0.0.1:0", limits: limits, clickhouse: chio.DefaultConfig()}, zap.NewNop())
+	e, err := openEmbedded(t.Context(), a, embedded{dir: t.TempDir(), store: true, storeAddr: "127.0.0.1:0", limits: limits, clickhouse: client}, zap.NewNop())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,7 +65,7 @@ func TestEmbeddedStoreHasAnAnalystAndALog(t *testing.T) {
 		Log: true, Analyst: analystFlags{User: "eve", PasswordFile: password, Filter: map[string]string{"observations": "series = 'eia.PJM'"}},
 	}).Addr
 	for _, series := range []string{"eia.PJM", "eia.MISO"} {
-		if got := ask(t, addr, "default", "", fmt.Sprintf("INSERT INTO observations (series, ts, value) VALUES ('%s', now64(), 1)", series)); got != "" {
+		if got := ask(t, addr, "default", "writes", fmt.Sprintf("INSERT INTO observations (series, ts, value) VALUES ('%s', now64(), 1)", series)); got != "" {
 			t.Fatal(got)
 		}
 	}
@@ -72,15 +75,25 @@ func TestEmbeddedStoreHasAnAnalystAndALog(t *testing.T) {
 	if got := ask(t, addr, "eve", "reads", "TRUNCATE TABLE observations"); !strings.Contains(got, "Code: 164") {
 		t.Errorf("the analyst may truncate: %q", got)
 	}
-	ask(t, addr, "default", "", "SYSTEM FLUSH LOGS")
-	if got, want := ask(t, addr, "default", "", "SELECT kind, exception_code FROM v_queries WHERE user = 'eve' ORDER BY started_at"), "Select\t0\nTruncate\t164\n"; got != want {
+	if got := ask(t, addr, "default", "", "SELECT 1"); !strings.Contains(got, "Code: 516") {
+		t.Errorf("the other user comes in without a password: %q", got)
+	}
+	ask(t, addr, "default", "writes", "SYSTEM FLUSH LOGS")
+	if got, want := ask(t, addr, "default", "writes", "SELECT kind, exception_code FROM v_queries WHERE user = 'eve' ORDER BY started_at"), "Select\t0\nTruncate\t164\n"; got != want {
 		t.Errorf("log of the analyst %q, want %q", got, want)
 	}
 }
 
 func TestStoreFlagsRefuseTwoPasswords(t *testing.T) {
 	f := storeFlags{Analyst: analystFlags{Password: "x", PasswordFile: "y"}}
-	if _, err := f.config("bellwether"); err == nil || !strings.Contains(err.Error(), "set one of them") {
+	if _, err := f.config(chio.DefaultConfig()); err == nil || !strings.Contains(err.Error(), "set one of them") {
 		t.Errorf("config = %v, want it refused", err)
+	}
+}
+
+func TestAnAnalystNeedsALockedDoor(t *testing.T) {
+	f := storeFlags{Analyst: analystFlags{Password: "x"}}
+	if _, err := f.config(chio.DefaultConfig()); !errors.Is(err, errOpenDoor) {
+		t.Errorf("config = %v, want errOpenDoor", err)
 	}
 }

@@ -21,7 +21,7 @@ var server *clickhouse.Server
 // analyst is the reader of the shared engine.
 var analyst = clickhouse.Analyst{
 	Password:  "reads",
-	MaxMemory: 200 << 20,
+	MaxMemory: 100 << 20,
 	MaxTime:   2 * time.Second,
 	Filters:   map[string]string{"default.filtered": "k != 'it\\'s secret'"},
 }
