@@ -70,8 +70,7 @@ func revisions() []variant {
 		try("value Delta; times Delta", codec("Delta, ZSTD(1)", "value", "ts", "known_at")),
 		try("value Gorilla; times DoubleDelta", codec("Gorilla, ZSTD(1)", "value"), codec("DoubleDelta, ZSTD(1)", "ts", "known_at")),
 		try("value FPC; times T64", codec("FPC, ZSTD(1)", "value"), codec("T64, ZSTD(1)", "ts", "known_at")),
-		try("run_id LowCardinality", retype("LowCardinality(String)", "run_id")),
-		try("run_id ZSTD(3)", codec("ZSTD(3)", "run_id")),
+		try("run_id String", retype("String", "run_id")),
 	}, common()...)
 }
 

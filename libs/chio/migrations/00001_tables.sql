@@ -10,7 +10,7 @@ CREATE TABLE IF NOT EXISTS observations{{.OnCluster}}
     series LowCardinality(String) CODEC(ZSTD(1)),
     ts DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
     value Float64 CODEC(ZSTD(1)),
-    known_at DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
+    known_at DateTime64(3, 'UTC') CODEC(Delta, ZSTD(1)),
     outcome LowCardinality(String) CODEC(ZSTD(1)),
     unit LowCardinality(String) CODEC(ZSTD(1)),
     zone LowCardinality(String) CODEC(ZSTD(1)),
@@ -25,9 +25,9 @@ CREATE TABLE IF NOT EXISTS observation_revisions{{.OnCluster}}
 (
     series LowCardinality(String) CODEC(ZSTD(1)),
     ts DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
-    known_at DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
+    known_at DateTime64(3, 'UTC') CODEC(Delta, ZSTD(1)),
     value Float64 CODEC(ZSTD(1)),
-    run_id String CODEC(ZSTD(1))
+    run_id LowCardinality(String) CODEC(ZSTD(1))
 )
 ENGINE = {{.Replacing ""}}
 PARTITION BY toYear(ts)

@@ -13,7 +13,7 @@ CREATE TABLE IF NOT EXISTS observations
     series LowCardinality(String) CODEC(ZSTD(1)),
     ts DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
     value Float64 CODEC(ZSTD(1)),
-    known_at DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
+    known_at DateTime64(3, 'UTC') CODEC(Delta, ZSTD(1)),
     outcome LowCardinality(String) CODEC(ZSTD(1)),
     unit LowCardinality(String) CODEC(ZSTD(1)),
     zone LowCardinality(String) CODEC(ZSTD(1)),
@@ -28,9 +28,9 @@ CREATE TABLE IF NOT EXISTS observation_revisions
 (
     series LowCardinality(String) CODEC(ZSTD(1)),
     ts DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
-    known_at DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
+    known_at DateTime64(3, 'UTC') CODEC(Delta, ZSTD(1)),
     value Float64 CODEC(ZSTD(1)),
-    run_id String CODEC(ZSTD(1))
+    run_id LowCardinality(String) CODEC(ZSTD(1))
 )
 ENGINE = ReplacingMergeTree()
 PARTITION BY toYear(ts)
