@@ -2,6 +2,7 @@ package benchtables
 
 import (
 	"bytes"
+	"context"
 	"math"
 	"os"
 	"path/filepath"
@@ -14,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"github.com/bellwether-forecast/bellwether/libs/chio"
 	"github.com/bellwether-forecast/bellwether/libs/record"
 )
 
@@ -136,12 +138,48 @@ func TestQuantile(t *testing.T) {
 	}
 }
 
-// The whole command on little data: every layout of the observations is made, filled and asked on the real engine, and
-// all that are lossless show the same.
+// Every layout can be made from the statement that ships, and only those that ship already are left out.
+func TestLayouts(t *testing.T) {
+	ctx := t.Context()
+	s, err := openStore(ctx, filepath.Join(t.TempDir(), "store"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := s.close(context.WithoutCancel(ctx)); err != nil {
+			t.Error(err)
+		}
+	}()
+	if _, err := chio.Migrate(ctx, s.config(shippedIn), chio.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	for _, table := range tables() {
+		var same []string
+		for n, v := range variantsOf(table) {
+			in, err := v.create(ctx, s, n)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if in == nil {
+				same = append(same, v.name)
+			} else if err := in.drop(ctx); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if len(same) > 2 {
+			t.Errorf("layouts %q of %s change nothing", same, table)
+		}
+	}
+}
+
+// The whole command on little data: layouts of the observations are made, filled and asked on the real engine, and those
+// that are lossless show the same.
 func TestMeasure(t *testing.T) {
 	report := filepath.Join(t.TempDir(), "report.md")
 	var stdout, stderr bytes.Buffer
-	code := Main([]string{"--data=generated", "--series=2", "--rounds=1", "--tables=observations", "--out=" + report, "--dir=" + t.TempDir()}, &stdout, &stderr)
+	code := Main([]string{
+		"--data=generated", "--series=2", "--rounds=1", "--tables=observations", "--variants=by month|Float32", "--out=" + report, "--dir=" + t.TempDir(),
+	}, &stdout, &stderr)
 	if code != 0 {
 		t.Fatalf("exit code %d: %s", code, &stderr)
 	}
@@ -157,8 +195,10 @@ func TestMeasure(t *testing.T) {
 	if !strings.Contains(text, "generated demand") || strings.Contains(text, "not lossless") {
 		t.Errorf("the report does not name its data, or some layout lost values:\n%s", text)
 	}
-	if n := strings.Count(text, "\n| "); n < len(variantsOf("observations")) {
-		t.Errorf("%d lines of tables, want one a layout at least", n)
+	for _, name := range []string{shipped, "by month", "value Float32"} {
+		if !strings.Contains(text, "\n| "+name+" | ") {
+			t.Errorf("the report has no line about %q:\n%s", name, text)
+		}
 	}
 }
 

@@ -96,6 +96,7 @@ func forecasts() []variant {
 		try("quantities Delta; times Delta; horizon T64", codec("Delta, ZSTD(1)", quantities()...), codec("Delta, ZSTD(1)", "issued_at", "target_ts", "data_cut"), codec("T64, ZSTD(1)", "horizon")),
 		try("quantities Gorilla; times T64; horizon ZSTD", codec("Gorilla, ZSTD(1)", quantities()...), codec("T64, ZSTD(1)", "issued_at", "target_ts", "data_cut"), codec("ZSTD(1)", "horizon")),
 		try("quantities FPC; times ZSTD", codec("FPC, ZSTD(1)", quantities()...), codec("ZSTD(1)", "issued_at", "target_ts", "data_cut")),
+		try("quantities ZSTD", codec("ZSTD(1)", quantities()...)),
 		foreign(try("quantities Float32", retype("Float32", quantities()...))),
 		try("model_id String", retype("String", "model_id")),
 		try("newest issue as projection", swap(`\) ENGINE`, ", PROJECTION newest (SELECT series, max(issued_at) GROUP BY series)) ENGINE"), setting("deduplicate_merge_projection_mode = 'rebuild'")),
