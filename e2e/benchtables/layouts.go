@@ -116,6 +116,7 @@ func scores() []variant {
 		try("measures Delta; times Delta; horizon T64", codec("Delta, ZSTD(1)", measures()...), codec("Delta, ZSTD(1)", "issued_at", "target_ts", "scored_at"), codec("T64, ZSTD(1)", "horizon")),
 		try("measures Gorilla; times T64; horizon ZSTD", codec("Gorilla, ZSTD(1)", measures()...), codec("T64, ZSTD(1)", "issued_at", "target_ts", "scored_at"), codec("ZSTD(1)", "horizon")),
 		try("measures FPC; times ZSTD", codec("FPC, ZSTD(1)", measures()...), codec("ZSTD(1)", "issued_at", "target_ts", "scored_at")),
+		try("measures ZSTD; times DoubleDelta", codec("ZSTD(1)", measures()...), codec("DoubleDelta, ZSTD(1)", "issued_at", "target_ts", "scored_at")),
 		foreign(try("measures Float32", retype("Float32", measures()...))),
 		try("model_id String", retype("String", "model_id")),
 	}, common()...)
