@@ -3,6 +3,7 @@ package natsserver
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 
 	"go.uber.org/zap"
@@ -11,7 +12,8 @@ import (
 // logger gives the server's log lines to zap. The server calls Fatalf and then goes on or returns, where its own
 // binary would exit; we keep the text to turn it into the error of Open.
 type logger struct {
-	log *zap.Logger
+	log    *zap.Logger
+	broken chan struct{} // holds one token when a write to disk has failed
 
 	mu     sync.Mutex
 	fatals []error
@@ -21,7 +23,14 @@ func newLogger(log *zap.Logger) *logger {
 	if log == nil {
 		log = zap.NewNop()
 	}
-	return &logger{log: log}
+	return &logger{log: log, broken: make(chan struct{}, 1)}
+}
+
+// reset forgets what an earlier server died of.
+func (l *logger) reset() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.fatals = nil
 }
 
 func (l *logger) fatal() error {
@@ -39,8 +48,16 @@ func (l *logger) Warnf(format string, v ...any) {
 	l.log.Warn("nats server", zap.String("text", fmt.Sprintf(format, v...)))
 }
 
+// Errorf also looks out for the lines by which alone the server tells that it cannot write to disk.
 func (l *logger) Errorf(format string, v ...any) {
-	l.log.Error("nats server", zap.String("text", fmt.Sprintf(format, v...)))
+	text := fmt.Sprintf(format, v...)
+	l.log.Error("nats server", zap.String("text", text))
+	if strings.Contains(text, "failed to store a msg") || strings.Contains(text, "ritical write error") {
+		select {
+		case l.broken <- struct{}{}:
+		default:
+		}
+	}
 }
 
 func (l *logger) Fatalf(format string, v ...any) {

@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -88,8 +89,15 @@ func (c Config) hostPort() (string, int, error) {
 
 // Server is a running server. Its methods are safe for concurrent use.
 type Server struct {
-	ns  *server.Server
-	url string
+	opts *server.Options
+	log  *logger
+	url  string
+
+	mu sync.Mutex // of ns
+	ns *server.Server
+
+	closing context.CancelFunc // ends mend
+	mended  chan struct{}      // closed when mend has ended
 }
 
 // Open starts a server and returns when it accepts clients and JetStream has recovered its streams. Signals are left
@@ -109,7 +117,7 @@ func Open(ctx context.Context, cfg Config) (*Server, error) {
 	if err := checkPort(ctx, host, port); err != nil {
 		return nil, err
 	}
-	ns, err := server.NewServer(&server.Options{
+	s := &Server{log: newLogger(cfg.Log), mended: make(chan struct{}), opts: &server.Options{
 		ServerName:         "bellwether",
 		Host:               host,
 		Port:               port,
@@ -120,23 +128,41 @@ func Open(ctx context.Context, cfg Config) (*Server, error) {
 		SyncAlways:         true,
 		JetStreamMaxStore:  orDefault(cfg.MaxStore, DefaultMaxStore),
 		JetStreamMaxMemory: orDefault(cfg.MaxMemory, DefaultMaxMemory),
-	})
-	if err != nil {
-		return nil, fmt.Errorf("configure nats server: %w", err)
+	}}
+	if err := s.start(ctx); err != nil {
+		return nil, err
 	}
-	log := newLogger(cfg.Log)
-	ns.SetLoggerV2(log, false, false, false)
-	ns.Start()
-
-	s := &Server{ns: ns, url: ns.ClientURL()}
-	if err := s.ready(ctx, log); err != nil {
-		return nil, errors.Join(fmt.Errorf("start nats server in %s: %w", dir, err), s.Close(context.WithoutCancel(ctx)))
+	if addr, ok := s.ns.Addr().(*net.TCPAddr); ok {
+		s.opts.Port = addr.Port // clients come back to it
 	}
+	s.url = s.ns.ClientURL()
+	ctx, s.closing = context.WithCancel(context.WithoutCancel(ctx))
+	go s.mend(ctx)
 	return s, nil
 }
 
+// start starts a server with the options of s.
+func (s *Server) start(ctx context.Context) error {
+	s.log.reset()
+	ns, err := server.NewServer(s.opts.Clone())
+	if err != nil {
+		return fmt.Errorf("configure nats server: %w", err)
+	}
+	ns.SetLoggerV2(s.log, false, false, false)
+	ns.Start()
+	if err := ready(ctx, ns, s.log); err != nil {
+		ns.Shutdown()
+		ns.WaitForShutdown()
+		return fmt.Errorf("start nats server in %s: %w", s.opts.StoreDir, err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ns = ns
+	return nil
+}
+
 // ready waits for the listener, unless the server reported a fatal error or ctx ends first.
-func (s *Server) ready(ctx context.Context, log *logger) error {
+func ready(ctx context.Context, ns *server.Server, log *logger) error {
 	if err := log.fatal(); err != nil {
 		return err
 	}
@@ -144,10 +170,10 @@ func (s *Server) ready(ctx context.Context, log *logger) error {
 	if deadline, ok := ctx.Deadline(); ok {
 		wait = min(wait, time.Until(deadline))
 	}
-	if !s.ns.ReadyForConnections(wait) {
+	if !ns.ReadyForConnections(wait) {
 		return errors.Join(fmt.Errorf("not ready after %s", wait.Round(time.Millisecond)), log.fatal(), ctx.Err())
 	}
-	if !s.ns.JetStreamEnabled() {
+	if !ns.JetStreamEnabled() {
 		return errors.Join(errors.New("jetstream is not enabled"), log.fatal())
 	}
 	return nil
@@ -159,11 +185,12 @@ func (s *Server) URL() string { return s.url }
 // Close stops the server and returns when its files are closed, or with an error when ctx ends before that.
 // Clients see a closed connection; there is no lame-duck phase. Closing twice is allowed.
 func (s *Server) Close(ctx context.Context) error {
+	s.closing()
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		s.ns.Shutdown()
-		s.ns.WaitForShutdown()
+		<-s.mended
+		s.shutdown()
 	}()
 	select {
 	case <-done:
@@ -171,6 +198,13 @@ func (s *Server) Close(ctx context.Context) error {
 	case <-ctx.Done():
 		return fmt.Errorf("stop nats server: %w", ctx.Err())
 	}
+}
+
+func (s *Server) shutdown() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ns.Shutdown()
+	s.ns.WaitForShutdown()
 }
 
 // prepareDir makes dir and proves that it can be written, so that the error names the setting and not some file of
