@@ -65,6 +65,31 @@ func (s *Store) Tail(ctx context.Context, id series.ID, n int) (series.Series, e
 	return s.values(ctx, out, newestValues, HistoryQuery{From: from, To: last})
 }
 
+// Newest returns the newest value of each observed grid point from..to of a series with the time it became known,
+// ordered by time.
+func (s *Store) Newest(ctx context.Context, id series.ID, from, to time.Time) ([]series.Revision, error) {
+	const query = `
+		SELECT ts, argMax(value, known_at), max(known_at)
+		FROM observations
+		WHERE series = {series:String} AND ts BETWEEN fromUnixTimestamp64Milli({from:Int64}, 'UTC') AND fromUnixTimestamp64Milli({to:Int64}, 'UTC')
+		GROUP BY ts
+		ORDER BY ts
+		SETTINGS max_threads = 1`
+	var out []series.Revision
+	p := params{"series": id.String(), "from": millis(from), "to": millis(to)}
+	err := s.each(ctx, query, p, func(rows driver.Rows) error {
+		var r series.Revision
+		err := rows.Scan(&r.TS, &r.Value, &r.KnownAt)
+		r.TS, r.KnownAt = r.TS.UTC(), r.KnownAt.UTC()
+		out = append(out, r)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("newest values of %s: %w", id, err)
+	}
+	return out, nil
+}
+
 // describe returns a series without values, and the time of its newest observation, zero when there is none.
 func (s *Store) describe(ctx context.Context, id series.ID) (series.Series, time.Time, error) {
 	out := series.Series{ID: id}

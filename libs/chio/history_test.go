@@ -121,6 +121,25 @@ func TestTail(t *testing.T) {
 	}
 }
 
+// TestNewest also writes an older value after a newer one, which must not win.
+func TestNewest(t *testing.T) {
+	s := open(t)
+	write(t, s, "t", bitemporal()...)
+	write(t, s, "late", revised(1, 11, hour(1).Add(10*time.Minute), true)...)
+	got, err := s.Newest(t.Context(), pjm, hour(1), hour(4))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []series.Revision{
+		{TS: hour(1), KnownAt: hour(4).Add(30 * time.Minute), Value: 111},
+		{TS: hour(3), KnownAt: hour(5).Add(30 * time.Minute), Value: math.NaN()},
+		{TS: hour(4), KnownAt: hour(30), Value: 144},
+	}
+	if diff := cmp.Diff(want, got, cmpopts.EquateNaNs()); diff != "" {
+		t.Errorf("Newest mismatch (-want +got):\n%s", diff)
+	}
+}
+
 func TestUnknownSeries(t *testing.T) {
 	s := open(t)
 	id := series.ID{Source: "csv", Key: "a.b'; DROP TABLE observations"}

@@ -7,6 +7,7 @@ package validator
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/bellwether-forecast/bellwether/libs/series"
 	"github.com/bellwether-forecast/bellwether/libs/stage"
@@ -19,6 +20,8 @@ type History interface {
 	// Tail returns the newest n grid points of a series, missing ones as NaN, with its unit and step. A series without
 	// observations is empty and no error.
 	Tail(ctx context.Context, id series.ID, n int) (series.Series, error)
+	// Newest returns the newest value of each observed grid point from..to with the time it became known.
+	Newest(ctx context.Context, id series.ID, from, to time.Time) ([]series.Revision, error)
 }
 
 // Handler validates raw batches. It implements stage.Handler and stage.Forgetter. Calls must come one at a time.
@@ -98,6 +101,13 @@ func (h *Handler) state(ctx context.Context, b series.Batch) (*state, error) {
 		return nil, fmt.Errorf("read history: %w", err)
 	}
 	st := newState(h.cfg, b, y)
+	if y.Len() > 0 {
+		known, err := h.history.Newest(ctx, b.Series, y.Start, y.End())
+		if err != nil {
+			return nil, fmt.Errorf("read history: %w", err)
+		}
+		st.date(known)
+	}
 	h.states[b.Series] = st
 	if y.Observed() == 0 {
 		// Never seen before: there is no alarm of an earlier process to clear.

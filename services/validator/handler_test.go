@@ -183,26 +183,42 @@ func TestHandleLate(t *testing.T) {
 	}
 }
 
-// TestHandleOutdated replays a message of yesterday after its value was revised today, as from the dead letters.
+// TestHandleOutdated brings a value of a point that became known before the value the point has, as a replayed dead
+// letter does, or a source whose clock was set back. That the handler has read the newer value from the record makes no
+// difference.
 func TestHandleOutdated(t *testing.T) {
 	t.Parallel()
-	h, s := seeded(t, 5)
-	today := batch("today", at(120, 1010))
-	today.KnownAt = hour(140)
-	deliver(t, h, s, message(today))
-	out := deliver(t, h, s, message(batch("yesterday", at(120, 1000))))
-	if out.valid != nil {
-		t.Errorf("forwarded %v, want nothing", out.valid.Obs)
-	}
-	v := s.verdictsOf("raw-yesterday")
-	if len(v) != 1 || v[0].Outcome != "flag" || v[0].Checks[0] != "outdated" {
-		t.Errorf("verdicts = %+v, want one flagged as outdated", v)
-	}
-	if got := s.observations[obsKey{"eia.PJM", hour(120).Unix()}].Value; got != 1010 {
-		t.Errorf("newest value = %g, want 1010", got)
-	}
-	if _, ok := s.revisions[revKey{obsKey{"eia.PJM", hour(120).Unix()}, hour(121).Unix()}]; !ok {
-		t.Error("the history does not have the older value")
+	for name, tc := range map[string]struct {
+		between func(h *Handler)
+		age     time.Duration
+	}{
+		"some hours":                   {func(*Handler) {}, 19 * time.Hour},
+		"a millisecond":                {func(*Handler) {}, time.Millisecond},
+		"some hours, after a restart":  {(*Handler).Forget, 19 * time.Hour},
+		"a millisecond, after a crash": {(*Handler).Forget, time.Millisecond},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h, s := seeded(t, 5)
+			known := hour(140).Add(500 * time.Millisecond)
+			newer, older := batch("newer", at(120, 1010)), batch("older", at(120, 1000))
+			newer.KnownAt, older.KnownAt = known, known.Add(-tc.age)
+			deliver(t, h, s, message(newer))
+			tc.between(h)
+			if out := deliver(t, h, s, message(older)); out.valid != nil {
+				t.Errorf("forwarded %v, want nothing", out.valid.Obs)
+			}
+			v := s.verdictsOf("raw-older")
+			if len(v) != 1 || v[0].Outcome != "flag" || v[0].Checks[0] != "outdated" {
+				t.Errorf("verdicts = %+v, want one flagged as outdated", v)
+			}
+			if got := s.observations[obsKey{"eia.PJM", hour(120).Unix()}].Value; got != 1010 {
+				t.Errorf("newest value = %g, want 1010", got)
+			}
+			if _, ok := s.revisions[revKey{obsKey{"eia.PJM", hour(120).Unix()}, older.KnownAt.UnixMilli()}]; !ok {
+				t.Error("the history does not have the older value")
+			}
+		})
 	}
 }
 

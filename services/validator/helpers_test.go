@@ -57,9 +57,9 @@ func (s *store) Write(_ context.Context, _ string, rows []stage.Row) error {
 				s.observations[k] = r
 			}
 		case record.Revision:
-			s.revisions[revKey{obsKey{r.Series, r.TS.Unix()}, r.KnownAt.Unix()}] = r
+			s.revisions[revKey{obsKey{r.Series, r.TS.Unix()}, r.KnownAt.UnixMilli()}] = r
 		case record.Verdict:
-			s.verdicts[verdictKey{revKey{obsKey{r.Series, r.TS.Unix()}, r.KnownAt.Unix()}, r.MessageID}] = r
+			s.verdicts[verdictKey{revKey{obsKey{r.Series, r.TS.Unix()}, r.KnownAt.UnixMilli()}, r.MessageID}] = r
 		case record.Quarantine:
 			if old, ok := s.quarantine[r.RecordID]; !ok || !r.UpdatedAt.Before(old.UpdatedAt) {
 				s.quarantine[r.RecordID] = r
@@ -92,6 +92,16 @@ func (s *store) Tail(_ context.Context, id series.ID, n int) (series.Series, err
 		y.Values[i] = o.Value
 	}
 	return y.Tail(n), nil
+}
+
+func (s *store) Newest(_ context.Context, id series.ID, from, to time.Time) ([]series.Revision, error) {
+	var out []series.Revision
+	for _, o := range s.observations {
+		if o.Series == id.String() && !o.TS.Before(from) && !o.TS.After(to) {
+			out = append(out, series.Revision{TS: o.TS, KnownAt: o.KnownAt, Value: o.Value})
+		}
+	}
+	return out, nil
 }
 
 // start is the first grid point of test series.

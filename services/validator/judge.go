@@ -110,11 +110,11 @@ func (r *run) observation(i int) point {
 
 // repeat passes on a value that the record has already: the source repeats itself, or this message is delivered again
 // because its outputs were not published the first time. The verdict of the first time stands. The row of the revision
-// is written again when the message is redelivered to a handler that read the value from the record: there may be no
-// more than the observation, if the writing was cut short.
+// is written again when it is this very message that brought the value: there may be no more than the observation, if
+// the writing was cut short.
 func (r *run) repeat(p point, g int64) point {
 	p.verdict, p.forward = false, true
-	p.revision = r.in.Attempt > 1 && r.state.window.KnownAt(g).IsZero()
+	p.revision = r.in.Attempt > 1 && r.state.window.KnownAt(g).Equal(r.batch.KnownAt.Truncate(time.Millisecond))
 	r.state.settle(g)
 	return p
 }

@@ -47,6 +47,13 @@ func newState(cfg Config, b series.Batch, y series.Series) *state {
 	return st
 }
 
+// date notes when the recorded values became known, so that an older one that comes later is told from a newer one.
+func (st *state) date(known []series.Revision) {
+	for _, r := range known {
+		st.window.Date(st.window.Grid(r.TS), r.KnownAt)
+	}
+}
+
 func observed(y series.Series) []series.Observation {
 	var out []series.Observation
 	for i, v := range y.Values {

@@ -17,7 +17,7 @@ type Window struct {
 	newest  int64 // grid index of the newest value
 	n       int   // values held
 	values  []float64
-	knownAt []int64 // Unix seconds; 0 means not known
+	knownAt []int64 // Unix milliseconds; 0 means not known
 	long    *reference
 	short   *reference
 }
@@ -38,7 +38,7 @@ func New(step time.Duration, size, long, short int) *Window {
 	return w
 }
 
-// Load puts the values of y that are not missing. When they became known is not known.
+// Load puts the values of y that are not missing. When they became known is for Date to say.
 func (w *Window) Load(y series.Series) {
 	for i, v := range y.Values {
 		if !math.IsNaN(v) {
@@ -78,7 +78,14 @@ func (w *Window) KnownAt(g int64) time.Time {
 	if !w.Has(g) || w.knownAt[w.slot(g)] == 0 {
 		return time.Time{}
 	}
-	return time.Unix(w.knownAt[w.slot(g)], 0).UTC()
+	return time.UnixMilli(w.knownAt[w.slot(g)]).UTC()
+}
+
+// Date notes when the value at g became known, if the point has one.
+func (w *Window) Date(g int64, knownAt time.Time) {
+	if w.Has(g) {
+		w.knownAt[w.slot(g)] = knownAt.UnixMilli()
+	}
 }
 
 // Medians returns the medians of the newest long and short values, and how many values the long one is of.
@@ -141,7 +148,7 @@ func (w *Window) Put(g int64, v float64, knownAt time.Time) {
 	old := w.values[i]
 	w.values[i], w.knownAt[i] = v, 0
 	if !knownAt.IsZero() {
-		w.knownAt[i] = knownAt.Unix()
+		w.knownAt[i] = knownAt.UnixMilli()
 	}
 	if math.IsNaN(old) {
 		w.n++
