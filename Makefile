@@ -25,6 +25,8 @@ TAG          ?= dev
 K8S_FLAGS    ?=
 UP_FLAGS     ?=
 TABLES_FLAGS ?=
+CHAOS_MINUTES ?= 3
+CHAOS_FLAGS  ?=
 
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
@@ -62,6 +64,10 @@ test: bin/gotestsum bin/testsummary check-cc engine ## Test all modules with the
 .PHONY: test-summary
 test-summary: bin/testsummary ## Count the last run as `tests: passed=N failed=N skipped=N`: leaf tests only, so a test with subtests is not counted but each of them is
 	@bin/testsummary $(TEST_EVENTS)
+
+.PHONY: chaos
+chaos: build engine ## Run the pipeline under faults for CHAOS_MINUTES and check that nothing is lost, shown twice or put out of order; the last line says what happened (CHAOS_FLAGS=)
+	@CHAOS_MINUTES=$(CHAOS_MINUTES) ./bin/chaos $(CHAOS_FLAGS)
 
 .PHONY: test-tools
 test-tools: ## Test the project's own helper in tools/ (no part of `make test`)

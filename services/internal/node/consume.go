@@ -28,7 +28,7 @@ func (n *Node) Consume(s stage.Subscription) {
 // time that the partition falls to this process. Their rows go to the store. Each partition is handled in order, by one process at a time.
 func (n *Node) ConsumeParts(open func(part int) []stage.Subscription) {
 	// The series of a source have news at the same time: one insert for all partitions costs what one of them would.
-	rows := stage.Gather(n.Store, gatherFor)
+	rows := stage.Gather(sink(n.Store), gatherFor)
 	n.share("partitions", wire.Partitions, func(ctx context.Context, part int) error {
 		subs := open(part)
 		for i := range subs {
