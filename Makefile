@@ -23,6 +23,7 @@ OVERLAY      ?= local
 REGISTRY     ?= localhost:5055/bellwether
 TAG          ?= dev
 K8S_FLAGS    ?=
+BENCH_PIPE_FLAGS ?=
 UP_FLAGS     ?=
 TABLES_FLAGS ?=
 CHAOS_MINUTES ?= 3
@@ -84,6 +85,9 @@ bench: ## Run the benchmarks (PKG= BENCH= BENCH_COUNT=)
 .PHONY: bench-tables
 bench-tables: engine ## Measure sorting keys, partitions and codecs of the record's tables on real demand (TABLES_FLAGS=)
 	@go run ./e2e/cmd/benchtables $(TABLES_FLAGS)
+.PHONY: bench-pipe
+bench-pipe: build engine ## Measure the pipeline beside the limits of bus and store, in one run (BENCH_PIPE_FLAGS=, e.g. --series=100 --cpuprofile=cpu.out)
+	@./bin/benchpipe $(BENCH_PIPE_FLAGS)
 
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for FUZZTIME

@@ -21,6 +21,12 @@ const (
 	maxPayload   = 2048 // bytes kept of a malformed row
 )
 
+// Pack returns obs, in order of time, as the messages that a backfill publishes: batches of template, numbered seq, the
+// last of them marked when final.
+func Pack(template series.Batch, obs []series.Observation, seq uint64, final bool) []stage.Message {
+	return messages(template, news{obs: obs}, seq, final)
+}
+
 // messages cuts n into batches of template and returns them as messages in time order. final marks the last of them.
 func messages(template series.Batch, n news, seq uint64, final bool) []stage.Message {
 	var out []stage.Message

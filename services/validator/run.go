@@ -7,7 +7,6 @@ import (
 
 	"github.com/bellwether-forecast/bellwether/libs/event"
 	"github.com/bellwether-forecast/bellwether/libs/stage"
-	"github.com/bellwether-forecast/bellwether/libs/wire"
 	"github.com/bellwether-forecast/bellwether/services/internal/node"
 )
 
@@ -19,9 +18,7 @@ func Run(ctx context.Context, common node.Config, cfg Config, log *zap.Logger) e
 	}
 	cfg.Instance = n.Instance
 	n.ConsumeParts(func(part int) []stage.Subscription {
-		return []stage.Subscription{{
-			Stream: wire.StreamObs, Consumer: event.Validator, Filters: []string{wire.RawPart(part)}, Handler: New(cfg, n.Store),
-		}}
+		return []stage.Subscription{Subscription(cfg, n.Store, part)}
 	})
 	return n.Run(ctx)
 }
