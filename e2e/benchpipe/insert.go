@@ -80,15 +80,17 @@ func hundredThousand(d demand, round int) manySeries {
 }
 
 func (m manySeries) rows() []stage.Row {
-	var rows []stage.Row
+	var out []stage.Row
 	for k, name := range m.names {
+		rows := make(record.Rows[record.Observation], 0, len(m.obs[k]))
 		for _, o := range m.obs[k] {
 			rows = append(rows, record.Observation{
 				Series: name, TS: o.TS, Value: o.Value, KnownAt: known(), Outcome: "pass", RunID: runID, Unit: "MWh", Zone: "America/New_York", StepS: 3600,
 			})
 		}
+		out = append(out, rows)
 	}
-	return rows
+	return out
 }
 
 // columns returns the columns of the table observations in the types that the driver takes fastest.
@@ -99,7 +101,7 @@ func (m manySeries) columns() []any {
 		ts, known                      []time.Time
 		step                           []uint32
 	)
-	for _, row := range m.rows() {
+	for row := range stage.Each(m.rows()) {
 		o, _ := row.(record.Observation)
 		name, ts, value, known = append(name, o.Series), append(ts, o.TS), append(value, o.Value), append(known, o.KnownAt)
 		outcome, run, unit, zone, step = append(outcome, o.Outcome), append(run, o.RunID), append(unit, o.Unit), append(zone, o.Zone), append(step, o.StepS)

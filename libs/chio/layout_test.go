@@ -1,6 +1,7 @@
 package chio
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"reflect"
@@ -30,10 +31,10 @@ func TestLayout(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := "INSERT INTO `alerts` (`fingerprint`, `alert_id`, `name`, `severity`, `class`, `state`, `labels`, `summary`, `cause`, `runbook`, `started_at`, `at`, `events`)"
-	if diff := cmp.Diff(want, l.insert); diff != "" {
+	if diff := cmp.Diff(want, l.statement("alerts")); diff != "" {
 		t.Errorf("insert mismatch (-want +got):\n%s", diff)
 	}
-	if got := l.columns[6].Type; got != "Map(String, String)" {
+	if got := l.fields[6].typ; got != "Map(String, String)" {
 		t.Errorf("labels travel as %s, want Map(String, String)", got)
 	}
 	for _, row := range []stage.Row{badRow{}, untagged{}} {
@@ -43,7 +44,7 @@ func TestLayout(t *testing.T) {
 	}
 }
 
-func TestCheckTimes(t *testing.T) {
+func TestTimes(t *testing.T) {
 	for name, tc := range map[string]struct {
 		t  time.Time
 		ok bool
@@ -57,8 +58,12 @@ func TestCheckTimes(t *testing.T) {
 		"just too late": {t: time.Date(2262, 1, 1, 0, 0, 0, 0, time.UTC)},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if err := checkTimes([]time.Time{tc.t}); (err == nil) != tc.ok {
-				t.Errorf("checkTimes(%s) = %v, want ok %t", tc.t, err, tc.ok)
+			inserts, err := new(Store).inserts("t", []stage.Row{record.Revision{TS: tc.t}}, maxInsert)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := inserts[0].columns(); (err == nil) != tc.ok {
+				t.Errorf("columns with the time %s: %v, want ok %t", tc.t, err, tc.ok)
 			}
 		})
 	}
@@ -73,27 +78,26 @@ func TestColumn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	rows := inserts[0].rows
-	field := func(name string) any {
-		t.Helper()
-		f, ok := reflect.TypeFor[record.Forecast]().FieldByName(name)
-		if !ok {
-			t.Fatalf("no field %s", name)
-		}
-		values, err := column(rows, f.Index[0])
-		if err != nil {
-			t.Fatal(err)
-		}
-		return values
+	columns, err := inserts[0].columns()
+	if err != nil {
+		t.Fatal(err)
 	}
+	got := map[string]any{}
+	for i, f := range inserts[0].layout.fields {
+		got[f.name] = columns[i].values
+		if columns[i].native != nil {
+			got[f.name] = columns[i].native
+		}
+	}
+	ms := binary.LittleEndian.AppendUint64(nil, uint64(at.UnixMilli()))
 	for name, want := range map[string]any{
-		"Horizon":  []uint16{1, 2},
-		"Mean":     []float64{2.5, 0},
-		"Fallback": []bool{true, false},
-		"Reason":   []string{"", "stale"},
-		"IssuedAt": []time.Time{at, {}},
+		"horizon":   []uint16{1, 2},
+		"mean":      []float64{2.5, 0},
+		"fallback":  []bool{true, false},
+		"reason":    []string{"", "stale"},
+		"issued_at": append(ms, make([]byte, 8)...), // the zero time is the epoch
 	} {
-		if diff := cmp.Diff(want, field(name)); diff != "" {
+		if diff := cmp.Diff(want, got[name]); diff != "" {
 			t.Errorf("column %s mismatch (-want +got):\n%s", name, diff)
 		}
 	}
@@ -108,7 +112,7 @@ func TestInserts(t *testing.T) {
 	}
 	var got []string
 	for _, in := range inserts {
-		got = append(got, fmt.Sprint(in.table, " ", in.token, " ", len(in.rows)))
+		got = append(got, fmt.Sprint(in.table, " ", in.token, " ", in.rows))
 	}
 	want := []string{
 		"forecasts BW_OBS:1-3:forecasts 1",
@@ -119,5 +123,58 @@ func TestInserts(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("inserts mismatch (-want +got):\n%s", diff)
+	}
+}
+
+// Rows that stand for many go the way of rows that come alone, in the order of all of them.
+func TestManyRows(t *testing.T) {
+	row := func(v float64) record.Revision { return record.Revision{Value: v} }
+	inserts, err := new(Store).inserts("t", []stage.Row{
+		row(1), row(2), record.Rows[record.Revision]{row(3), row(4), row(5)}, row(6), record.Rows[record.Revision]{},
+	}, 4)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got [][]float64
+	for _, in := range inserts {
+		got = append(got, gather[float64](in, in.layout.fields[3]))
+	}
+	if diff := cmp.Diff([][]float64{{1, 2, 3, 4}, {5, 6}}, got); diff != "" {
+		t.Errorf("values mismatch (-want +got):\n%s", diff)
+	}
+	_, err = new(Store).inserts("t", []stage.Row{record.Rows[other]{{}}, row(1)}, 4)
+	if err == nil {
+		t.Error("rows of two types went into one table")
+	}
+}
+
+// other is another row of the table of record.Revision.
+type other struct {
+	Series string `ch:"series"`
+}
+
+func (other) Table() string { return record.Revision{}.Table() }
+
+// Texts come back as they were, with few and with many different ones among them: as dictionaries of one and of two bytes
+// a row, and as they are.
+func TestDictionaries(t *testing.T) {
+	s := open(t)
+	for name, different := range map[string]int{"few": 7, "hundreds": 700, "thousands": 7000} {
+		t.Run(name, func(t *testing.T) {
+			const n = 10_000
+			rows := make(record.Rows[record.Revision], n)
+			for i := range rows {
+				rows[i] = record.Revision{Series: fmt.Sprint(name, ".", i%different), TS: hour(i), KnownAt: hour(i), Value: float64(i), RunID: []string{"", "r"}[i%2]}
+			}
+			write(t, s, name, rows)
+			_, got, err := s.Query(t.Context(), "SELECT count(), uniqExact(series), countIf(series = concat('"+name+".', toString(toUInt32(value) % "+
+				fmt.Sprint(different)+"))), countIf((run_id = '') = (value % 2 = 0)) FROM observation_revisions WHERE startsWith(series, '"+name+".')")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff([]any{uint64(n), uint64(different), uint64(n), uint64(n)}, got[0]); diff != "" {
+				t.Errorf("rows, series, rows with their series, rows with their run mismatch (-want +got):\n%s", diff)
+			}
+		})
 	}
 }

@@ -46,7 +46,7 @@ func (m *metrics) wrote(start time.Time, inserts []insert, err error) {
 	case err == nil:
 		m.seconds.Observe(time.Since(start).Seconds())
 		for _, in := range inserts {
-			m.rows.WithLabelValues(in.table).Add(float64(len(in.rows)))
+			m.rows.WithLabelValues(in.table).Add(float64(in.rows))
 		}
 	case errors.Is(err, context.Canceled):
 		m.errors.WithLabelValues("canceled").Inc()

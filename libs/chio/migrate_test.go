@@ -106,8 +106,8 @@ func TestTablesAreTheRecords(t *testing.T) {
 			t.Fatal(err)
 		}
 		want := map[string]string{}
-		for _, c := range l.columns {
-			want[c.Name] = c.Type
+		for _, f := range l.fields {
+			want[f.name] = f.typ
 		}
 		have := map[string]string{}
 		for _, c := range got[row.Table()] {

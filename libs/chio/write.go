@@ -52,24 +52,32 @@ type insert struct {
 	table  string
 	token  string
 	layout layout
-	rows   []reflect.Value
+	parts  []reflect.Value // slices of structs of the layout's type
+	rows   int
 }
 
 // inserts groups rows by table, at most so many an insert.
 func (s *Store) inserts(token string, rows []stage.Row, most int) ([]insert, error) {
-	tables := make(map[string][]reflect.Value)
+	tables := make(map[string]*parts)
 	for _, row := range rows {
-		tables[row.Table()] = append(tables[row.Table()], reflect.Indirect(reflect.ValueOf(row)))
+		p, ok := tables[row.Table()]
+		if !ok {
+			p = &parts{}
+			tables[row.Table()] = p
+		}
+		if err := p.add(row); err != nil {
+			return nil, err
+		}
 	}
 	var out []insert
 	for _, table := range slices.Sorted(maps.Keys(tables)) {
-		l, err := s.layout(table, tables[table])
+		p := tables[table]
+		l, err := s.layout(table, p.row)
 		if err != nil {
 			return nil, err
 		}
 		in := insert{table: table, token: token + ":" + table, layout: l}
-		for part := range slices.Chunk(tables[table], most) {
-			in.rows = part
+		for in.parts, in.rows = p.cut(most); in.rows > 0; in.parts, in.rows = p.cut(most) {
 			out = append(out, in)
 			in.token += "+" // the next part is another insert of the same table
 		}
@@ -113,20 +121,30 @@ func (s *Store) sideBySide(ctx context.Context, inserts []insert) error {
 }
 
 func (s *Store) insert(ctx context.Context, in insert) error {
+	columns, err := in.columns()
+	if err != nil {
+		return err
+	}
+	types := make([]clickhouse.ColumnNameAndType, len(columns))
+	for i, c := range columns {
+		types[i] = clickhouse.ColumnNameAndType{Name: in.layout.fields[i].name, Type: c.typ}
+	}
 	ctx = clickhouse.Context(ctx,
-		clickhouse.WithColumnNamesAndTypes(in.layout.columns),
+		clickhouse.WithColumnNamesAndTypes(types),
 		clickhouse.WithSettings(clickhouse.Settings{
 			// The pipeline makes batches of its own; the server's would forget the token.
 			"async_insert":               0,
 			"insert_deduplicate":         1,
 			"insert_deduplication_token": in.token,
+			// Rows of equal key are replaced by readers and merges; to look for them in every insert costs a third of it.
+			"optimize_on_insert": 0,
 		}))
-	batch, err := s.conn.PrepareBatch(ctx, in.layout.insert)
+	batch, err := s.conn.PrepareBatch(ctx, in.layout.statement(in.table))
 	if err != nil {
 		return fmt.Errorf("prepare: %w", err)
 	}
 	defer func() { _ = batch.Close() }() // gives the connection back; after Send it does nothing
-	if err := in.layout.appendTo(batch, in.rows); err != nil {
+	if err := fillBatch(batch, in.rows, columns); err != nil {
 		return err
 	}
 	if err := batch.Send(); err != nil {

@@ -4,7 +4,40 @@
 // it again replaces it, so redelivery never shows twice in a view. Times are UTC; NaN is a missing number.
 package record
 
-import "time"
+import (
+	"iter"
+	"time"
+
+	"github.com/bellwether-forecast/bellwether/libs/stage"
+)
+
+// Rows is a stage.Row that stands for many rows of one table.
+type Rows[T stage.Row] []T
+
+// Table returns the table of the rows.
+func (Rows[T]) Table() string {
+	var zero T
+	return zero.Table()
+}
+
+// All yields each row.
+func (r Rows[T]) All() iter.Seq[stage.Row] {
+	return func(yield func(stage.Row) bool) {
+		for _, row := range r {
+			if !yield(row) {
+				return
+			}
+		}
+	}
+}
+
+// Append adds rows to out when there are any.
+func (r Rows[T]) Append(out []stage.Row) []stage.Row {
+	if len(r) == 0 {
+		return out
+	}
+	return append(out, r)
+}
 
 // Observation is the newest accepted value of a grid point. Which run brought it says the Revision of the same KnownAt.
 // Written by the validator.

@@ -7,6 +7,7 @@ package stage
 import (
 	"context"
 	"errors"
+	"iter"
 	"time"
 )
 
@@ -36,6 +37,34 @@ type Message struct {
 type Row interface {
 	Table() string
 }
+
+// Many is a Row that stands for several rows of its table, as record.Rows does. A sink takes it for them: a handler that
+// makes thousands of rows need not make each of them a value of its own. It is a slice of structs.
+type Many interface {
+	Row
+	All() iter.Seq[Row]
+}
+
+// Each yields rows one by one, and those that one of them stands for in its place.
+func Each(rows []Row) iter.Seq[Row] {
+	return func(yield func(Row) bool) {
+		for _, row := range rows {
+			many, ok := row.(Many)
+			if !ok {
+				many = one{row}
+			}
+			for r := range many.All() {
+				if !yield(r) {
+					return
+				}
+			}
+		}
+	}
+}
+
+type one struct{ Row }
+
+func (o one) All() iter.Seq[Row] { return func(yield func(Row) bool) { yield(o.Row) } }
 
 // Result is what a handler made of a message. Empty means the message was understood and there is nothing to say.
 type Result struct {

@@ -47,7 +47,7 @@ func (s *Sink) Write(_ context.Context, token string, rows []stage.Row) error {
 		s.rows, s.tokens = map[string][]stage.Row{}, map[string]bool{}
 	}
 	s.tokens[token] = true
-	for _, r := range rows {
+	for r := range stage.Each(rows) {
 		s.rows[r.Table()] = append(s.rows[r.Table()], r)
 	}
 	return nil
