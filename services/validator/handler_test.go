@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"slices"
 	"testing"
 	"time"
 
@@ -36,8 +37,6 @@ func TestHandlePass(t *testing.T) {
 	}
 	known := hour(2)
 	want := []stage.Row{
-		record.Verdict{Series: "eia.PJM", TS: hour(0), KnownAt: known, Value: 1000, Outcome: "pass", MessageID: "raw-run"},
-		record.Verdict{Series: "eia.PJM", TS: hour(1), KnownAt: known, Value: 1052.125, Outcome: "pass", MessageID: "raw-run"},
 		record.Revision{Series: "eia.PJM", TS: hour(0), KnownAt: known, Value: 1000, RunID: "run"},
 		record.Revision{Series: "eia.PJM", TS: hour(1), KnownAt: known, Value: 1052.125, RunID: "run"},
 		record.Observation{
@@ -49,7 +48,7 @@ func TestHandlePass(t *testing.T) {
 			Unit: "MWh", Zone: "America/New_York", StepS: 3600,
 		},
 	}
-	if diff := cmp.Diff(want, res.Rows); diff != "" {
+	if diff := cmp.Diff(want, slices.Collect(stage.Each(res.Rows))); diff != "" {
 		t.Errorf("rows mismatch (-want +got):\n%s", diff)
 	}
 	out := decode(t, res.Out)

@@ -14,34 +14,34 @@ import (
 )
 
 // rows returns the rows of the batch. Observations come last: a value that is found in the record then has its verdict
-// and its revision there too.
+// and its revision there too. A verdict without findings has no row: the revision says that the value passed.
 func (r *run) rows() []stage.Row {
-	rows := make([]stage.Row, 0, 3*len(r.points)+len(r.kept))
+	rows := make([]stage.Row, 0, len(r.kept)+3)
 	for _, q := range r.kept {
 		rows = append(rows, q)
 	}
 	name := r.batch.Series.String()
-	for _, p := range r.points {
-		if p.verdict {
-			rows = append(rows, r.verdict(name, p))
+	var verdicts record.Rows[record.Verdict]
+	revisions := make(record.Rows[record.Revision], 0, len(r.points))
+	observations := make(record.Rows[record.Observation], 0, len(r.points))
+	for i := range r.points {
+		p := &r.points[i]
+		if p.verdict && len(p.findings) > 0 {
+			verdicts = append(verdicts, r.verdict(name, *p))
 		}
-	}
-	for _, p := range r.points {
 		if p.revision {
-			rows = append(rows, record.Revision{
+			revisions = append(revisions, record.Revision{
 				Series: name, TS: p.ts, KnownAt: r.batch.KnownAt, Value: p.value, RunID: r.batch.RunID,
 			})
 		}
-	}
-	for _, p := range r.points {
 		if p.observation {
-			rows = append(rows, record.Observation{
+			observations = append(observations, record.Observation{
 				Series: name, TS: p.ts, Value: p.value, KnownAt: r.batch.KnownAt, Outcome: p.outcome.String(),
 				Unit: r.batch.Unit, Zone: r.batch.Zone, StepS: uint32(r.batch.Step / time.Second),
 			})
 		}
 	}
-	return rows
+	return observations.Append(revisions.Append(verdicts.Append(rows)))
 }
 
 func (r *run) verdict(name string, p point) record.Verdict {

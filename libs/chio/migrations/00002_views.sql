@@ -13,9 +13,22 @@ SELECT
 FROM observation_revisions FINAL
 SETTINGS do_not_merge_across_partitions_select_final = 1;
 
+-- The table has the verdicts with findings. A value that became known without one passed.
 CREATE OR REPLACE VIEW v_verdicts{{.OnCluster}} AS
 SELECT series, ts, known_at, value, outcome, checks, observed, expected, threshold, details, message_id
 FROM verdicts FINAL
+UNION ALL
+SELECT
+    series, ts, known_at, value,
+    CAST('pass', 'LowCardinality(String)') AS outcome,
+    CAST([], 'Array(LowCardinality(String))') AS checks,
+    CAST([], 'Array(Float64)') AS observed,
+    CAST([], 'Array(Float64)') AS expected,
+    CAST([], 'Array(Float64)') AS threshold,
+    CAST([], 'Array(String)') AS details,
+    '' AS message_id
+FROM observation_revisions FINAL
+WHERE (series, ts, known_at) NOT IN (SELECT series, ts, known_at FROM verdicts)
 SETTINGS do_not_merge_across_partitions_select_final = 1;
 
 CREATE OR REPLACE VIEW v_quarantine{{.OnCluster}} AS
