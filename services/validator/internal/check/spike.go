@@ -27,15 +27,20 @@ func (c Jump) Check(v, before float64, d Days) (Finding, bool) {
 	if c.Delta <= 0 || len(d.At) < c.Need {
 		return Finding{}, false
 	}
+	least, most := math.Inf(1), math.Inf(-1)
 	for i := range d.Before {
 		d.Before[i] = d.At[i] - d.Before[i]
+		least, most = min(least, d.Before[i]), max(most, d.Before[i])
+	}
+	if before+least > 0 && c.near(v, before+least) && c.near(v, before+most) {
+		return Finding{}, false // nearly always: what is near both ends is near the median between them
 	}
 	change := middle(d.Before)
 	usual := before + change
 	floor := c.Floor * math.Abs(usual)
 	off := math.Abs(v - usual)
-	if off <= c.Delta*floor {
-		return Finding{}, false // nearly always, and then one sort is all there is to it
+	if c.near(v, usual) {
+		return Finding{}, false
 	}
 	z := off / max(deviation(d.Before, change), floor)
 	level := middle(d.At)
@@ -47,6 +52,10 @@ func (c Jump) Check(v, before float64, d Days) (Finding, bool) {
 		Detail: fmt.Sprintf("%+g in one step, %.1f deviations from the usual %+g; this hour is usually %g", v-before, z, change, level),
 	}, true
 }
+
+// near reports whether v is so close to the usual value that no spread can make it a jump. For usual > 0 the distance
+// beyond that is a convex function of usual, so what holds at both ends of a range holds within it.
+func (c Jump) near(v, usual float64) bool { return math.Abs(v-usual) <= c.Delta*c.Floor*math.Abs(usual) }
 
 // deviation returns the median absolute deviation of x from its median, scaled to a standard deviation for normal values.
 // It destroys x.

@@ -33,10 +33,43 @@ func (r *reference) added(w *Window, g int64, v float64) {
 	if len(r.sorted) == 0 || g < r.oldest {
 		r.oldest = g
 	}
+	if full && g > r.oldest {
+		r.moveOn(w, v)
+		return
+	}
 	r.insert(v)
 	if full {
 		r.dropOldest(w)
 	}
+}
+
+// moveOn puts v in the place of the oldest member, moving only what lies between the two.
+func (r *reference) moveOn(w *Window, v float64) {
+	old, _ := w.At(r.oldest)
+	from, to := search(r.sorted, old), search(r.sorted, v)
+	if from < to {
+		copy(r.sorted[from:to-1], r.sorted[from+1:to])
+		to--
+	} else {
+		copy(r.sorted[to+1:from+1], r.sorted[to:from])
+	}
+	r.sorted[to] = v
+	for r.oldest++; !w.Has(r.oldest); r.oldest++ {
+	}
+}
+
+// search returns the index of the first element of x that is not below v. x is sorted and neither has NaN.
+func search(x []float64, v float64) int {
+	from, to := 0, len(x)
+	for from < to {
+		middle := int(uint(from+to) >> 1)
+		if x[middle] < v {
+			from = middle + 1
+		} else {
+			to = middle
+		}
+	}
+	return from
 }
 
 // replaced tells r that the value old at g became v.
@@ -67,12 +100,11 @@ func (r *reference) dropOldest(w *Window) {
 }
 
 func (r *reference) insert(v float64) {
-	i, _ := slices.BinarySearch(r.sorted, v)
-	r.sorted = slices.Insert(r.sorted, i, v)
+	r.sorted = slices.Insert(r.sorted, search(r.sorted, v), v)
 }
 
 func (r *reference) remove(v float64) {
-	if i, ok := slices.BinarySearch(r.sorted, v); ok {
+	if i := search(r.sorted, v); i < len(r.sorted) && r.sorted[i] == v {
 		r.sorted = slices.Delete(r.sorted, i, i+1)
 	}
 }
