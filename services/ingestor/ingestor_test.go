@@ -343,7 +343,7 @@ func TestLongBackfillGoesOnWhereItStopped(t *testing.T) {
 	var got []float64
 	finals := 0
 	for i, b := range p.batches {
-		if len(b.Obs) > 500 {
+		if len(b.Obs) > 2000 {
 			t.Errorf("batch of %d observations", len(b.Obs))
 		}
 		if b.Final {

@@ -16,7 +16,7 @@ import (
 const (
 	step = time.Hour
 
-	maxObs       = 500  // observations in one message, twins of the last not counted
+	maxObs       = 2000 // observations in one message, twins of the last not counted
 	maxMalformed = 100  // malformed rows in one message
 	maxPayload   = 2048 // bytes kept of a malformed row
 )
