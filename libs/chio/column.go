@@ -70,15 +70,19 @@ func (in insert) plain(f field) any {
 	}
 }
 
-// each calls visit with every value of a field, which is a T, in order.
-func each[T any](in insert, f field, visit func(*T)) {
-	stride := in.layout.row.Size()
+// each calls see with every value of a field, which is a T, in order.
+func each[T any](in insert, f field, see func(*T)) {
 	for _, part := range in.parts {
-		base := part.UnsafePointer()
-		for i := range part.Len() {
-			// Within the slice: i is below its length, and the offset is that of a field of its elements.
-			visit((*T)(unsafe.Add(base, uintptr(i)*stride+f.offset)))
-		}
+		visit(part, in.layout.row, f, see)
+	}
+}
+
+// visit calls see with the values of field f, which is a T, of a slice of rows.
+func visit[T any](slice reflect.Value, row reflect.Type, f field, see func(*T)) {
+	base, stride := slice.UnsafePointer(), row.Size()
+	for i := range slice.Len() {
+		// Within the slice: i is below its length, and the offset is that of a field of its elements.
+		see((*T)(unsafe.Add(base, uintptr(i)*stride+f.offset)))
 	}
 }
 

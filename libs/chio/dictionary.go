@@ -14,7 +14,12 @@ const typeDictionary = "LowCardinality(" + typeString + ")"
 func (in insert) dictionary(f field) ([]byte, bool) {
 	d := dictionary{limit: min(in.rows/4, math.MaxUint16), numbers: map[string]uint16{}, keys: make([]uint16, 0, in.rows)}
 	d.words.Append("") // number 0 is the default value, whether used or not
-	each(in, f, d.add)
+	each(in, f, func(word *string) {
+		if *word != d.last {
+			d.look(*word)
+		}
+		d.keys = append(d.keys, d.number)
+	})
 	if d.words.Rows() > d.limit {
 		return nil, false
 	}
@@ -30,13 +35,6 @@ type dictionary struct {
 	keys    proto.ColUInt16
 	last    string // rows that follow each other are mostly of one series
 	number  uint16
-}
-
-func (d *dictionary) add(word *string) {
-	if *word != d.last {
-		d.look(*word)
-	}
-	d.keys = append(d.keys, d.number)
 }
 
 func (d *dictionary) look(word string) {

@@ -16,7 +16,8 @@ type layout struct {
 
 // field is a field of a row that is a column.
 type field struct {
-	name   string
+	name   string // of the column
+	field  string // of the struct
 	typ    string // in which its values travel, unless they have a dictionary
 	kind   reflect.Type
 	offset uintptr
@@ -62,7 +63,7 @@ func newLayout(table string, t reflect.Type) (layout, error) {
 		if err != nil {
 			return layout{}, fmt.Errorf("column %s.%s: %w", table, name, err)
 		}
-		l.fields = append(l.fields, field{name: name, typ: typ, kind: f.Type, offset: f.Offset})
+		l.fields = append(l.fields, field{name: name, field: f.Name, typ: typ, kind: f.Type, offset: f.Offset})
 	}
 	if len(l.fields) == 0 {
 		return layout{}, fmt.Errorf("row %s of table %s has no field with a ch tag", t, table)

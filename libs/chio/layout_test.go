@@ -148,6 +148,24 @@ func TestManyRows(t *testing.T) {
 	}
 }
 
+// Slices of one series come to lie together, in the order they came.
+func TestSeriesTogether(t *testing.T) {
+	rows := func(series string, values ...float64) record.Rows[record.Revision] {
+		var out record.Rows[record.Revision]
+		for _, v := range values {
+			out = append(out, record.Revision{Series: series, Value: v})
+		}
+		return out
+	}
+	inserts, err := new(Store).inserts("t", []stage.Row{rows("b", 1, 2), rows("a", 3), rows("b", 4), rows("a"), rows("a", 5)}, maxInsert)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]float64{3, 5, 1, 2, 4}, gather[float64](inserts[0], inserts[0].layout.fields[3])); diff != "" {
+		t.Errorf("values mismatch (-want +got):\n%s", diff)
+	}
+}
+
 // other is another row of the table of record.Revision.
 type other struct {
 	Series string `ch:"series"`

@@ -3,6 +3,9 @@ package chio
 import (
 	"fmt"
 	"reflect"
+	"slices"
+	"strings"
+	"unsafe"
 
 	"github.com/bellwether-forecast/bellwether/libs/stage"
 )
@@ -38,6 +41,29 @@ func (p *parts) add(row stage.Row) error {
 	last := len(p.slices) - 1
 	p.slices[last] = reflect.Append(p.slices[last], v)
 	return nil
+}
+
+// sort brings the slices of a series together when each slice is of one series, in the order they came. That is the order
+// of the table, so the store need not sort the rows.
+func (p *parts) sort(l layout) {
+	p.slices = slices.DeleteFunc(p.slices, func(v reflect.Value) bool { return v.Len() == 0 })
+	key := l.fields[0]
+	if key.kind != reflect.TypeFor[string]() {
+		return
+	}
+	first := make(map[unsafe.Pointer]string, len(p.slices))
+	for _, s := range p.slices {
+		name := s.Index(0).FieldByName(key.field).String()
+		mixed := false
+		visit(s, l.row, key, func(v *string) { mixed = mixed || *v != name })
+		if mixed {
+			return
+		}
+		first[s.UnsafePointer()] = name
+	}
+	slices.SortStableFunc(p.slices, func(a, b reflect.Value) int {
+		return strings.Compare(first[a.UnsafePointer()], first[b.UnsafePointer()])
+	})
 }
 
 // cut takes rows from the front, at most so many.

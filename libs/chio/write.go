@@ -76,6 +76,7 @@ func (s *Store) inserts(token string, rows []stage.Row, most int) ([]insert, err
 		if err != nil {
 			return nil, err
 		}
+		p.sort(l)
 		in := insert{table: table, token: token + ":" + table, layout: l}
 		for in.parts, in.rows = p.cut(most); in.rows > 0; in.parts, in.rows = p.cut(most) {
 			out = append(out, in)
