@@ -127,7 +127,9 @@ func prepareDir(dir string) (string, error) {
 // engineConfig is read by the engine once, when it starts. Of the caches that
 // are 5 GB by default the one of primary keys gets what the mark cache gets, and
 // those of kinds of index that the record has none of get little. The time zone
-// is fixed so that results do not depend on the machine's.
+// is fixed so that results do not depend on the machine's. Statistics of every
+// column, which the engine would make of every part and which plan no query of
+// ours, are left out: they cost a tenth of an insert and of a merge.
 const engineConfig = `<clickhouse>
     <max_server_memory_usage>%[1]d</max_server_memory_usage>
     <mark_cache_size>%[2]d</mark_cache_size>
@@ -135,6 +137,7 @@ const engineConfig = `<clickhouse>
     <index_mark_cache_size>16777216</index_mark_cache_size>
     <vector_similarity_index_cache_size>16777216</vector_similarity_index_cache_size>
     <timezone>UTC</timezone>
+    <merge_tree><auto_statistics_types></auto_statistics_types></merge_tree>
     <logger><console>false</console></logger>
 </clickhouse>
 `
