@@ -3,6 +3,7 @@ package chio
 import (
 	"context"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
@@ -15,35 +16,31 @@ import (
 // known from the start, as series.Revised says. An unknown series is empty and has the step 0.
 func (s *Store) Revisions(ctx context.Context, id series.ID, from, to, asOf time.Time) (series.Revised, error) {
 	const query = `
-		SELECT groupArray(toUnixTimestamp64Milli(ts)), groupArray(toUnixTimestamp64Milli(known_at)), groupArray(value)
-		FROM
-		(
-			SELECT ts, known_at, value
-			FROM observation_revisions FINAL
-			WHERE series = {series:String} AND ts BETWEEN fromUnixTimestamp64Milli({from:Int64}, 'UTC') AND fromUnixTimestamp64Milli({to:Int64}, 'UTC')
-			ORDER BY ts, known_at
-		)
+		SELECT toUnixTimestamp64Milli(ts), toUnixTimestamp64Milli(known_at), value
+		FROM observation_revisions FINAL
+		WHERE series = {series:String} AND ts BETWEEN fromUnixTimestamp64Milli({from:Int64}, 'UTC') AND fromUnixTimestamp64Milli({to:Int64}, 'UTC')
+		ORDER BY ts, known_at
 		SETTINGS max_threads = 1, do_not_merge_across_partitions_select_final = 1`
 	y, _, err := s.describe(ctx, id)
 	if err != nil {
 		return series.Revised{}, err
 	}
-	var times, known []int64
-	var values []float64
+	out := series.Revised{ID: id, Unit: y.Unit, Zone: y.Zone, Step: y.Step}
+	var ts, known int64
+	var value float64
+	last := int64(math.MinInt64)
 	err = s.each(ctx, query, params{"series": id.String(), "from": millis(from), "to": to.UnixMilli()}, func(rows driver.Rows) error {
-		return rows.Scan(&times, &known, &values)
+		if err := rows.Scan(&ts, &known, &value); err != nil {
+			return err
+		}
+		if ts != last || known <= asOf.UnixMilli() {
+			out.Revs = append(out.Revs, series.Revision{TS: time.UnixMilli(ts).UTC(), KnownAt: time.UnixMilli(known).UTC(), Value: value})
+		}
+		last = ts
+		return nil
 	})
 	if err != nil {
 		return series.Revised{}, fmt.Errorf("revisions of %s: %w", id, err)
-	}
-	out := series.Revised{ID: id, Unit: y.Unit, Zone: y.Zone, Step: y.Step}
-	for i := range times {
-		first := i == 0 || times[i] != times[i-1]
-		if first || known[i] <= asOf.UnixMilli() {
-			out.Revs = append(out.Revs, series.Revision{
-				TS: time.UnixMilli(times[i]).UTC(), KnownAt: time.UnixMilli(known[i]).UTC(), Value: values[i],
-			})
-		}
 	}
 	return out, nil
 }
