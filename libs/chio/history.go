@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/bellwether-forecast/bellwether/libs/series"
 )
@@ -47,27 +46,44 @@ func (s *Store) History(ctx context.Context, id series.ID, q HistoryQuery) (seri
 	if q.To.After(q.AsOf) {
 		q.To = q.AsOf
 	}
-	return s.values(ctx, out, valuesAsOf, q)
+	return s.asOf(ctx, out, q)
 }
 
-// newest returns the newest values. What describes the series is asked for at the same time as its points.
+// newest returns the newest values and what describes the series at the last of them, in one query: a query of its own
+// would cost as much as half a year of points. Rows come one a point, as the driver takes each element of an array through
+// reflection; those that were replaced and not merged away yet come before what replaces them.
 func (s *Store) newest(ctx context.Context, id series.ID, q HistoryQuery) (series.Series, error) {
+	const query = `
+		SELECT toUnixTimestamp64Milli(ts), value, unit, zone, step_seconds
+		FROM observations
+		WHERE series = {series:String} AND ts BETWEEN fromUnixTimestamp64Milli({from:Int64}, 'UTC') AND fromUnixTimestamp64Milli({to:Int64}, 'UTC')
+		ORDER BY ts, known_at`
 	if q.To.IsZero() {
-		q.To = time.Date(2261, 12, 31, 0, 0, 0, 0, time.UTC) // the end of DateTime64
+		q.To = time.Date(2261, 12, 31, 0, 0, 0, 0, time.UTC) // the last day of DateTime64
 	}
-	var out series.Series
-	var p timeline
-	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() (err error) {
-		out, _, err = s.describe(ctx, id)
+	var (
+		out  = series.Series{ID: id}
+		p    timeline
+		ms   int64
+		v    float64
+		zone string
+		step uint32
+	)
+	err := s.each(ctx, query, params{"series": id.String(), "from": millis(q.From), "to": q.To.UnixMilli()}, func(rows driver.Rows) error {
+		err := rows.Scan(&ms, &v, &out.Unit, &zone, &step)
+		p.add(ms, v)
 		return err
 	})
-	g.Go(func() (err error) {
-		p, err = s.points(ctx, id, newestValues, q)
-		return err
-	})
-	if err := g.Wait(); err != nil {
-		return series.Series{ID: id}, err
+	if err != nil {
+		return out, fmt.Errorf("read %s: %w", id, err)
+	}
+	if len(p.times) == 0 {
+		out, _, err = s.describe(ctx, id) // there may be points out of the range
+		return out, err
+	}
+	out.Step = time.Duration(step) * time.Second
+	if out.Zone, err = location(zone); err != nil {
+		return out, fmt.Errorf("read %s: %w", id, err)
 	}
 	return out, p.fill(&out)
 }
@@ -75,9 +91,13 @@ func (s *Store) newest(ctx context.Context, id series.ID, q HistoryQuery) (serie
 // location returns the zone of a name, or nil for none.
 func location(name string) (*time.Location, error) {
 	if name == "" {
-		return nil, nil //nolint:nilnil // of Series, nil is UTC
+		return nil, nil
 	}
-	return time.LoadLocation(name)
+	zone, err := time.LoadLocation(name)
+	if err != nil {
+		return nil, fmt.Errorf("zone: %w", err)
+	}
+	return zone, nil
 }
 
 // Known returns the grid points from..to of a series as they were known at asOf; see History.
@@ -93,7 +113,7 @@ func (s *Store) Tail(ctx context.Context, id series.ID, n int) (series.Series, e
 		return out, err
 	}
 	from := last.Add(-time.Duration(n-1) * out.Step)
-	return s.values(ctx, out, newestValues, HistoryQuery{From: from, To: last})
+	return s.newest(ctx, id, HistoryQuery{From: from, To: last})
 }
 
 // Newest returns the newest value of each observed grid point from..to of a series with the time it became known,
@@ -143,22 +163,12 @@ func (s *Store) describe(ctx context.Context, id series.ID) (series.Series, time
 		return out, last, fmt.Errorf("describe %s: %w", id, err)
 	}
 	if out.Zone, err = location(zone); err != nil {
-		return out, last, fmt.Errorf("describe %s: zone: %w", id, err)
+		return out, last, fmt.Errorf("describe %s: %w", id, err)
 	}
 	return out, last, nil
 }
 
-// The queries return a row a point, ordered by time: the driver takes five times as long for a point of an array. Rows
-// that were replaced and not merged away yet come before what replaces them.
-const (
-	newestValues = `
-		SELECT toUnixTimestamp64Milli(ts), value
-		FROM observations
-		WHERE series = {series:String} AND ts BETWEEN fromUnixTimestamp64Milli({from:Int64}, 'UTC') AND fromUnixTimestamp64Milli({to:Int64}, 'UTC')
-		ORDER BY ts, known_at
-		SETTINGS max_threads = 1`
-
-	valuesAsOf = `
+const valuesAsOf = `
 		WITH known_at <= fromUnixTimestamp64Milli({as_of:Int64}, 'UTC') AS was_known
 		SELECT
 			toUnixTimestamp64Milli(ts),
@@ -168,7 +178,6 @@ const (
 		GROUP BY ts
 		ORDER BY ts
 		SETTINGS max_threads = 1`
-)
 
 // timeline is points of a series, ascending in time.
 type timeline struct {
@@ -185,30 +194,19 @@ func (p *timeline) add(ms int64, v float64) {
 	p.times, p.values = append(p.times, ms), append(p.values, v)
 }
 
-func (s *Store) points(ctx context.Context, id series.ID, query string, q HistoryQuery) (timeline, error) {
+// asOf fills y, which has everything but values.
+func (s *Store) asOf(ctx context.Context, y series.Series, q HistoryQuery) (series.Series, error) {
 	var p timeline
 	var ms int64
 	var v float64
-	in := params{"series": id.String(), "from": millis(q.From), "to": q.To.UnixMilli()}
-	if !q.AsOf.IsZero() {
-		in["as_of"] = q.AsOf.UnixMilli()
-	}
-	err := s.each(ctx, query, in, func(rows driver.Rows) error {
+	in := params{"series": y.ID.String(), "from": millis(q.From), "to": q.To.UnixMilli(), "as_of": q.AsOf.UnixMilli()}
+	err := s.each(ctx, valuesAsOf, in, func(rows driver.Rows) error {
 		err := rows.Scan(&ms, &v)
 		p.add(ms, v)
 		return err
 	})
 	if err != nil {
-		return p, fmt.Errorf("read %s: %w", id, err)
-	}
-	return p, nil
-}
-
-// values fills y, which has everything but values.
-func (s *Store) values(ctx context.Context, y series.Series, query string, q HistoryQuery) (series.Series, error) {
-	p, err := s.points(ctx, y.ID, query, q)
-	if err != nil {
-		return y, err
+		return y, fmt.Errorf("read %s: %w", y.ID, err)
 	}
 	return y, p.fill(&y)
 }
