@@ -95,9 +95,9 @@ func (w *world) settle(ctx context.Context) error {
 	})
 }
 
-// until asks done every few milliseconds, and gives up after some minutes.
+// until asks done every few milliseconds, and gives up after an hour.
 func (w *world) until(ctx context.Context, what string, done func() (bool, error)) error {
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, time.Hour)
 	defer cancel()
 	t := time.NewTicker(5 * time.Millisecond)
 	defer t.Stop()

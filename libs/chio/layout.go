@@ -53,8 +53,7 @@ func columnType(t reflect.Type) (string, error) {
 
 func newLayout(table string, t reflect.Type) (layout, error) {
 	l := layout{row: t}
-	for i := range t.NumField() {
-		f := t.Field(i)
+	for f := range t.Fields() {
 		name := f.Tag.Get("ch")
 		if name == "" {
 			continue

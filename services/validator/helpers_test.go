@@ -200,7 +200,9 @@ func decode(t *testing.T, msgs []stage.Message) output {
 func (s *store) verdictsOf(message string) []record.Verdict {
 	var out []record.Verdict
 	for k, r := range s.revisions {
-		found := func(v record.Verdict) bool { return v.TS.Equal(r.TS) && v.KnownAt.Equal(r.KnownAt) && v.Series == k.series }
+		found := func(v record.Verdict) bool {
+			return v.TS.Equal(r.TS) && v.KnownAt.Equal(r.KnownAt) && v.Series == k.series
+		}
 		if "raw-"+r.RunID == message && !slices.ContainsFunc(slices.Collect(maps.Values(s.verdicts)), found) {
 			out = append(out, record.Verdict{Series: r.Series, TS: r.TS, KnownAt: r.KnownAt, Value: r.Value, Outcome: "pass"})
 		}

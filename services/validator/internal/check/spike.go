@@ -55,7 +55,9 @@ func (c Jump) Check(v, before float64, d Days) (Finding, bool) {
 
 // near reports whether v is so close to the usual value that no spread can make it a jump. For usual > 0 the distance
 // beyond that is a convex function of usual, so what holds at both ends of a range holds within it.
-func (c Jump) near(v, usual float64) bool { return math.Abs(v-usual) <= c.Delta*c.Floor*math.Abs(usual) }
+func (c Jump) near(v, usual float64) bool {
+	return math.Abs(v-usual) <= c.Delta*c.Floor*math.Abs(usual)
+}
 
 // deviation returns the median absolute deviation of x from its median, scaled to a standard deviation for normal values.
 // It destroys x.
