@@ -23,6 +23,7 @@ type flags struct {
 	Years      int    `help:"Years of the backfill, at most 2." default:"2"`
 	Baseline   int    `help:"Rows through the baseline." default:"200000"`
 	Messages   int    `help:"Messages published a round to measure the bus." default:"1000"`
+	Inserts    int    `help:"Inserts of 100000 rows each way." default:"20"`
 	Reads      int    `help:"Series read." default:"200"`
 	Data       string `help:"CSV file of hourly demand, its directory, or 'generated'. Empty: the default file if present, else generated." env:"BELLWETHER_DATA"`
 	Dir        string `help:"Directory for bus and store. Empty: a temporary one, removed afterwards."`
@@ -50,7 +51,7 @@ func Main(args []string, stdout, stderr io.Writer) int {
 }
 
 func run(ctx context.Context, f flags, stdout, stderr io.Writer) (err error) {
-	if f.Series < 1 || f.Years < 1 || f.Years > 2 || f.Baseline < 1 || f.Messages < 1 || f.Reads < 1 {
+	if f.Series < 1 || f.Years < 1 || f.Years > 2 || f.Baseline < 1 || f.Messages < 1 || f.Inserts < 1 || f.Reads < 1 {
 		return errors.New("numbers must be positive, and years at most 2")
 	}
 	dir := f.Dir
@@ -84,7 +85,7 @@ func measureAll(ctx context.Context, w *world, f flags, d demand, r *report) err
 		return fmt.Errorf("bus: %w", err)
 	}
 	r.bus(bus)
-	insert, err := measureInsert(ctx, w, d)
+	insert, err := measureInsert(ctx, w, d, f.Inserts)
 	if err != nil {
 		return fmt.Errorf("insert: %w", err)
 	}

@@ -13,17 +13,14 @@ import (
 	"github.com/bellwether-forecast/bellwether/libs/stage"
 )
 
-const (
-	insertRows   = 100_000
-	insertRounds = 20
-)
+const insertRows = 100_000
 
 // insertCosts are those of inserts of 100 000 observations into tables of the same schema.
 type insertCosts struct{ bare, ours cost }
 
 // measureInsert inserts in turn with clickhouse-go alone and with libs/chio. What each is given is made beforehand: full
 // columns for the driver, rows as a handler returns them for chio.
-func measureInsert(ctx context.Context, w *world, d demand) (insertCosts, error) {
+func measureInsert(ctx context.Context, w *world, d demand, rounds int) (insertCosts, error) {
 	var c insertCosts
 	cfg := w.store
 	cfg.Database = "ours"
@@ -38,7 +35,7 @@ func measureInsert(ctx context.Context, w *world, d demand) (insertCosts, error)
 	if err := w.conn.Exec(ctx, "CREATE TABLE bare AS observations"); err != nil {
 		return c, fmt.Errorf("create: %w", err)
 	}
-	for round := range insertRounds {
+	for round := range rounds {
 		obs := hundredThousand(d, round)
 		columns, rows := obs.columns(), obs.rows()
 		if err := w.settle(ctx); err != nil {

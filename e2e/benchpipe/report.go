@@ -51,26 +51,32 @@ func (r *report) bus(c busCosts) {
 
 func (r *report) insert(c insertCosts) {
 	r.inserted = c
-	r.line("\ninsert: %d batches of %d observations", insertRounds, insertRows)
+	r.line("\ninsert: %d batches of %d observations", c.ours.rows/insertRows, insertRows)
 	r.row("bare PrepareBatch, columns", c.bare)
 	r.row("libs/chio", c.ours)
 }
 
 // limitPerRow returns the processor time a row needs at least, in nanoseconds: two hops over the bus, one insert.
-func (r *report) limitPerRow() float64 {
+func (r *report) limitPerRow(insert cost) float64 {
 	b := r.limit
 	hop := b.best().perRow() + b.rawReading.perRow() + b.encode.perRow() + b.decode.perRow()
-	return 2*hop + r.inserted.bare.perRow() + validationLimit
+	return 2*hop + insert.perRow() + validationLimit
 }
 
-func (r *report) limitRate() float64 { return float64(runtime.NumCPU()) * 1e9 / r.limitPerRow() }
+// limitRate returns the rows a second of all processors at that cost.
+func limitRate(perRow float64) float64 { return float64(runtime.NumCPU()) * 1e9 / perRow }
 
 func (r *report) path(p pathResult) {
 	r.backfill = p
 	r.line("\nbackfill: ingest -> validated -> observations in the store, %d rows in %s", p.rows, p.wall.Round(time.Millisecond))
 	r.row("the pipeline", p.cost)
-	r.line("  %-34s %10.0f rows/s   %8.1f ns CPU a row", "the limit", r.limitRate(), r.limitPerRow())
-	r.line("  %-34s %10.2f", "limit's CPU over ours", r.limitPerRow()/p.perRow())
+	for _, limit := range []struct {
+		name   string
+		insert cost
+	}{{"the limit", r.inserted.bare}, {"the limit, inserting as chio does", r.inserted.ours}} {
+		perRow := r.limitPerRow(limit.insert)
+		r.line("  %-34s %10.0f rows/s   %8.1f ns CPU a row, over ours: %.2f", limit.name, limitRate(perRow), perRow, perRow/p.perRow())
+	}
 	r.line("  accounted for: %d observations, %d kept back, %d without a value; %d forwarded", p.observations, p.held, p.missing, p.forwarded)
 	r.line("  highest resident memory by quarter of the time: %d, %d, %d, %d MiB", mib(p.memory[0]), mib(p.memory[1]), mib(p.memory[2]), mib(p.memory[3]))
 }
@@ -98,6 +104,6 @@ func (r *report) baseline(c cost) {
 func (r *report) end() {
 	p := r.backfill
 	r.line("\nbench_pipe: rows_per_s=%.0f publish_ratio=%.2f insert_ratio=%.2f path_ratio=%.2f read_p95_ratio=%.2f rss_mb=%d baseline_ratio=%.1f",
-		p.rate(), r.limit.ours.rate()/r.limit.best().rate(), r.inserted.ours.rate()/r.inserted.bare.rate(), p.rate()/r.limitRate(),
+		p.rate(), r.limit.ours.rate()/r.limit.best().rate(), r.inserted.ours.rate()/r.inserted.bare.rate(), p.rate()/limitRate(r.limitPerRow(r.inserted.bare)),
 		float64(quantile(r.read.ours, .95))/float64(quantile(r.read.bare, .95)), mib(slices.Max(p.memory[:])), p.rate()/r.base.rate())
 }
