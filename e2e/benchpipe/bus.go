@@ -162,7 +162,7 @@ func rawConsume(ctx context.Context, nc *nats.Conn, messages, round int) error {
 		return err
 	}
 	cons, err := js.CreateOrUpdateConsumer(ctx, wire.StreamObs, jetstream.ConsumerConfig{
-		Durable: "raw", AckPolicy: jetstream.AckExplicitPolicy, FilterSubject: "bw.obs.raw.async.>", MaxAckPending: 4096,
+		Durable: "raw", AckPolicy: jetstream.AckExplicitPolicy, FilterSubject: "bw.obs.raw.*.async.>", MaxAckPending: 4096,
 	})
 	if err != nil {
 		return err
@@ -190,7 +190,7 @@ func rawConsume(ctx context.Context, nc *nats.Conn, messages, round int) error {
 func oursConsume(ctx context.Context, w *world, bus *natsio.Bus, messages int) error {
 	before := bus.Processed()
 	stop := consuming(ctx, bus, stage.Subscription{
-		Stream: wire.StreamObs, Consumer: "ours", Filters: []string{"bw.obs.raw.ours.>"},
+		Stream: wire.StreamObs, Consumer: "ours", Filters: []string{"bw.obs.raw.*.ours.>"},
 		Handler: stage.HandlerFunc(func(context.Context, stage.Message) (stage.Result, error) { return stage.Result{}, nil }),
 	})
 	err := w.until(ctx, "consumption", func() (bool, error) { return bus.Processed()-before >= uint64(messages), nil })

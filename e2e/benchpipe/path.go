@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -21,6 +22,9 @@ import (
 
 // ingestors is how many series are published at the same time, as the ingestor's default concurrency.
 const ingestors = 4
+
+// gatherFor is how long the rows of one partition wait for those of others, as in the services.
+const gatherFor = 20 * time.Millisecond
 
 // pathResult is what the backfill took.
 type pathResult struct {
@@ -81,9 +85,7 @@ func (p *path) connect(ctx context.Context) error {
 }
 
 func (p *path) run(ctx context.Context) error {
-	judged := validator.Subscription(validator.DefaultConfig(), p.store)
-	judged.Handler = counting{judged.Handler, &p.passed}
-	stopJudge := consuming(ctx, p.validate, judged)
+	stopJudge := p.judge(ctx)
 	stopRead := consuming(ctx, p.read, stage.Subscription{
 		Stream: wire.StreamObs, Consumer: "reader", Filters: []string{wire.AllValid}, Handler: stage.HandlerFunc(p.decode),
 	})
@@ -95,6 +97,26 @@ func (p *path) run(ctx context.Context) error {
 		err = p.until(ctx, "the reader", func() (bool, error) { return p.read.Processed() >= uint64(p.passed.Load()), nil })
 	}
 	return errors.Join(err, stopJudge(), stopRead())
+}
+
+// judge runs the validator's partitions as one replica does that has all of them.
+func (p *path) judge(ctx context.Context) (stop func() error) {
+	rows := stage.Gather(p.store, gatherFor)
+	stops := make([]func() error, wire.Partitions)
+	for part := range stops {
+		s := validator.Subscription(validator.DefaultConfig(), p.store, part)
+		s.Partition, s.Exclusive = strconv.Itoa(part), true
+		s.Sink, s.Linger = rows, -1
+		s.Handler = counting{s.Handler, &p.passed}
+		stops[part] = consuming(ctx, p.validate, s)
+	}
+	return func() error {
+		var errs []error
+		for _, stop := range stops {
+			errs = append(errs, stop())
+		}
+		return errors.Join(errs...)
+	}
 }
 
 // ingest publishes all series, some at a time.
