@@ -82,7 +82,7 @@ func (m manySeries) rows() []stage.Row {
 		rows := make(record.Rows[record.Observation], 0, len(m.obs[k]))
 		for _, o := range m.obs[k] {
 			rows = append(rows, record.Observation{
-				Series: name, TS: o.TS, Value: o.Value, KnownAt: known(), Outcome: "pass", RunID: runID, Unit: "MWh", Zone: "America/New_York", StepS: 3600,
+				Series: name, TS: o.TS, Value: o.Value, KnownAt: known(), Outcome: "pass", Unit: "MWh", Zone: "America/New_York", StepS: 3600,
 			})
 		}
 		out = append(out, rows)
@@ -93,7 +93,7 @@ func (m manySeries) rows() []stage.Row {
 // columns returns the columns of the table observations in the types that the driver takes fastest.
 func (m manySeries) columns() []any {
 	var (
-		name, outcome, run, unit, zone []string
+		name, outcome, unit, zone []string
 		value                          []float64
 		ts, known                      []time.Time
 		step                           []uint32
@@ -101,14 +101,14 @@ func (m manySeries) columns() []any {
 	for row := range stage.Each(m.rows()) {
 		o, _ := row.(record.Observation)
 		name, ts, value, known = append(name, o.Series), append(ts, o.TS), append(value, o.Value), append(known, o.KnownAt)
-		outcome, run, unit, zone, step = append(outcome, o.Outcome), append(run, o.RunID), append(unit, o.Unit), append(zone, o.Zone), append(step, o.StepS)
+		outcome, unit, zone, step = append(outcome, o.Outcome), append(unit, o.Unit), append(zone, o.Zone), append(step, o.StepS)
 	}
-	return []any{name, ts, value, known, outcome, run, unit, zone, step}
+	return []any{name, ts, value, known, outcome, unit, zone, step}
 }
 
 func bareInsert(ctx context.Context, conn ch.Conn, columns []any) error {
 	ctx = ch.Context(ctx, ch.WithSettings(ch.Settings{"async_insert": 0}))
-	b, err := conn.PrepareBatch(ctx, "INSERT INTO bare (series, ts, value, known_at, outcome, run_id, unit, zone, step_seconds)")
+	b, err := conn.PrepareBatch(ctx, "INSERT INTO bare (series, ts, value, known_at, outcome, unit, zone, step_seconds)")
 	if err != nil {
 		return err
 	}
