@@ -94,9 +94,9 @@ func (m manySeries) rows() []stage.Row {
 func (m manySeries) columns() []any {
 	var (
 		name, outcome, unit, zone []string
-		value                          []float64
-		ts, known                      []time.Time
-		step                           []uint32
+		value                     []float64
+		ts, known                 []time.Time
+		step                      []uint32
 	)
 	for row := range stage.Each(m.rows()) {
 		o, _ := row.(record.Observation)
