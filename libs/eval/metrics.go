@@ -111,3 +111,18 @@ func Coverage(lo, hi, actual []float64) float64 {
 	}
 	return float64(in) / float64(n)
 }
+
+// IntervalScore returns the mean interval score of a central interval at a level such as 0.95 (Gneiting & Raftery 2007):
+// its width, and 2/(1-level) times the distance of an actual value outside. Divided by SeasonalMAE it is the MSIS of the
+// M4 competition. It is NaN when no actual value is observed.
+func IntervalScore(level float64, lo, hi, actual []float64) float64 {
+	sum, n := 0.0, 0
+	for i, y := range actual {
+		if math.IsNaN(y) {
+			continue
+		}
+		n++
+		sum += hi[i] - lo[i] + 2/(1-level)*(max(lo[i]-y, 0)+max(y-hi[i], 0))
+	}
+	return sum / float64(n)
+}

@@ -34,3 +34,11 @@ type Forecaster interface {
 	// It returns ErrTooShort when y does not suffice; every value returned is finite.
 	Forecast(y series.Series, h int) ([]float64, error)
 }
+
+// Updater is a Forecaster that carries a state and takes in new observations without a refit, in constant time each.
+type Updater interface {
+	Forecaster
+	// Update returns the model with the points of y that are newer than its state; the model itself stays as it is. It
+	// returns ErrTooShort when y leaves a gap after the state and does not suffice to start anew.
+	Update(y series.Series) (Forecaster, error)
+}

@@ -70,9 +70,14 @@ type profile struct {
 }
 
 func newProfile(y series.Series, perDay int) profile {
+	return newProfileOf(y.Values, slots(y.Start, y.Step, y.Len(), y.Location()), perDay)
+}
+
+// newProfileOf returns the means of the values x in the slots cal.
+func newProfileOf(x []float64, cal []slot, perDay int) profile {
 	p := profile{perDay: perDay, week: make([]mean, 7*perDay), day: make([]mean, perDay), all: make([]mean, 1)}
-	for i, s := range slots(y.Start, y.Step, y.Len(), y.Location()) {
-		if v := y.Values[i]; finite(v) {
+	for i, v := range x {
+		if s := cal[i]; finite(v) {
 			p.week[s.weekday*perDay+s.ofDay].add(v)
 			p.day[s.ofDay].add(v)
 			p.all[0].add(v)
