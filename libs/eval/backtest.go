@@ -84,7 +84,7 @@ func Backtest(ctx context.Context, truth series.Series, fitter model.Fitter, p P
 	if err != nil {
 		return Result{}, fmt.Errorf("backtest %s: %w", fitter.Kind(), err)
 	}
-	r := Result{Kind: fitter.Kind(), Params: fitter.Params(), Horizon: p.Horizon, Season: season(truth.Step)}
+	r := Result{Kind: fitter.Kind(), Params: fitter.Params(), Horizon: p.Horizon, Season: season(truth.Step), Step: truth.Step}
 	c := candidate{fitter: fitter, history: history}
 	for i, at := range origins {
 		if err := ctx.Err(); err != nil {

@@ -26,6 +26,7 @@ type Result struct {
 	Params  string
 	Horizon int // steps
 	Season  int // steps of the season that MASE is scaled by
+	Step    time.Duration
 	Origins []Origin
 }
 

@@ -12,6 +12,7 @@ import (
 // Kinds of the autoregressions.
 const (
 	KindARRidge     Kind = "ar_ridge"
+	KindARRidgeDay  Kind = "ar_ridge_day"
 	KindARRidgeWeek Kind = "ar_ridge_week"
 )
 
@@ -27,7 +28,7 @@ const (
 
 const (
 	// minDays of complete rows are needed to fit an autoregression, beyond its longest lag.
-	minDays = 14
+	minDays = 10
 	// fullYear is the history in days from which Fourier terms of the year are told from trend and noise.
 	fullYear = 365
 )
@@ -36,8 +37,9 @@ const (
 // (Hoerl & Kennard 1970) on the logarithm of the series and run forward recursively. It is of the family of Card
 // (Doornik, Castle & Hendry, International Journal of Forecasting 36(1), 2020), the best entry of M4 on hourly data.
 //
-// Features are lags, those of ar_ridge around one and two days and one week, those of ar_ridge_week all of the last
-// two days and those around each day of the week; the slot of the local day for each kind of day (Sunday or holiday,
+// Features are lags, those of ar_ridge around one and two days and one week, those of ar_ridge_day all of the last day
+// and those at the same hour of each day of the week, those of ar_ridge_week all of the last two days and those around
+// each day of two weeks; the slot of the local day for each kind of day (Sunday or holiday,
 // Monday, Tuesday to Thursday, Friday, Saturday); the weekday; and Fourier terms of the year when the history has a
 // whole one. The calendar is that of the zone of the series, with its clock changes; US holidays count where the zone
 // is one of the United States. Lags are elapsed time: on real demand that was better in the weeks after a clock change
@@ -53,7 +55,8 @@ const (
 //
 // The zero value is ar_ridge with its defaults.
 type ARRidge struct {
-	Week     bool    `json:"week"`        // the lags of ar_ridge_week
+	Day      bool    `json:"day"`         // the lags of ar_ridge_day
+	Week     bool    `json:"week"`        // the lags of ar_ridge_week; goes before Day
 	Lambda   float64 `json:"lambda"`      // penalty of common coefficients; 0 means 1, negative means next to none
 	Periodic float64 `json:"periodic"`    // penalty of their deviations by slot; 0 means 1, negative means no deviations
 	Window   int     `json:"window_days"` // days of history the fit looks at; 0 means 400, negative means all
@@ -77,10 +80,13 @@ func (r ARRidge) withDefaults() ARRidge {
 	return r
 }
 
-// Kind returns "ar_ridge" or "ar_ridge_week".
+// Kind returns "ar_ridge", "ar_ridge_day" or "ar_ridge_week".
 func (r ARRidge) Kind() Kind {
-	if r.Week {
+	switch {
+	case r.Week:
 		return KindARRidgeWeek
+	case r.Day:
+		return KindARRidgeDay
 	}
 	return KindARRidge
 }
@@ -88,7 +94,7 @@ func (r ARRidge) Kind() Kind {
 // Params returns the settings as JSON, defaults filled in.
 func (r ARRidge) Params() string { return params(r.withDefaults()) }
 
-// Fit learns the coefficients. It needs two weeks of complete rows beyond the longest lag, so three or four weeks of
+// Fit learns the coefficients. It needs ten days of complete rows beyond the longest lag, so three or four weeks of
 // history, and a grid whose step divides a day into 1 to 96 parts (ErrGrid otherwise).
 func (r ARRidge) Fit(y series.Series) (Forecaster, error) {
 	o := r.withDefaults()
@@ -103,7 +109,7 @@ func (r ARRidge) Fit(y series.Series) (Forecaster, error) {
 		y = y.Tail(o.Window * perDay)
 	}
 	sc, x := newScale(y.Values)
-	l := layout{lags: lagSet(perDay, r.Week), perDay: perDay}
+	l := layout{lags: lagSet(perDay, r.Kind()), perDay: perDay}
 	if y.Len() >= fullYear*perDay {
 		l.yearly = max(o.Yearly, 0)
 	}
@@ -130,7 +136,7 @@ func slotsPerDay(step time.Duration) (int, error) {
 }
 
 // lagSet returns the lags in steps, ascending.
-func lagSet(perDay int, week bool) []int {
+func lagSet(perDay int, kind Kind) []int {
 	around := func(lags []int, day, before, after int) []int {
 		for i := day*perDay - before; i <= day*perDay+after; i++ {
 			lags = append(lags, i)
@@ -138,11 +144,8 @@ func lagSet(perDay int, week bool) []int {
 		return lags
 	}
 	lags := []int{1, 2, 3}
-	if !week {
-		lags = around(lags, 1, 0, 1)
-		lags = around(lags, 2, 0, 0)
-		lags = around(lags, 7, 0, 1)
-	} else {
+	switch kind {
+	case KindARRidgeWeek:
 		for i := 4; i <= 2*perDay+2; i++ {
 			lags = append(lags, i)
 		}
@@ -152,6 +155,17 @@ func lagSet(perDay int, week bool) []int {
 		}
 		lags = around(lags, 7, 2, 2)
 		lags = around(lags, 14, 0, 1)
+	case KindARRidgeDay:
+		for i := 4; i <= perDay+2; i++ {
+			lags = append(lags, i)
+		}
+		for d := 2; d <= 7; d++ {
+			lags = around(lags, d, 0, 1)
+		}
+	default:
+		lags = around(lags, 1, 0, 1)
+		lags = around(lags, 2, 0, 0)
+		lags = around(lags, 7, 0, 1)
 	}
 	lags = slices.DeleteFunc(lags, func(lag int) bool { return lag < 1 })
 	slices.Sort(lags)

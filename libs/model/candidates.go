@@ -33,10 +33,22 @@ func FitterFor(kind Kind, params string) (Fitter, error) {
 		err error
 	)
 	switch kind {
-	case KindARRidge, KindARRidgeWeek:
-		r := ARRidge{Week: kind == KindARRidgeWeek}
+	case KindARRidge, KindARRidgeDay, KindARRidgeWeek:
+		r := ARRidge{Week: kind == KindARRidgeWeek, Day: kind == KindARRidgeDay}
 		err = settings(params, &r)
 		f = r
+	case KindDSHW:
+		f, err = read[DSHW](params)
+	case KindHarmonic:
+		f, err = read[Harmonic](params)
+	case KindMSTL:
+		f, err = read[MSTL](params)
+	case KindTheta:
+		f, err = read[Theta](params)
+	case KindETS:
+		f, err = read[ETS](params)
+	case KindNaive2:
+		f, err = read[Naive2](params)
 	case KindWeekMean:
 		var w WeekMean
 		err = settings(params, &w)
@@ -57,6 +69,13 @@ func FitterFor(kind Kind, params string) (Fitter, error) {
 		return nil, fmt.Errorf("params %s are of %s, not %s: %w", params, f.Kind(), kind, ErrKind)
 	}
 	return f, nil
+}
+
+// read returns the settings of params as a Fitter.
+func read[T Fitter](params string) (Fitter, error) {
+	var f T
+	err := settings(params, &f)
+	return f, err
 }
 
 // naivePeriod returns the period in a kind such as "snaive_24".

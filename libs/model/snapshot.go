@@ -28,7 +28,7 @@ type snapshot struct {
 // ErrKind for a Forecaster that is not of this package.
 func Encode(f Forecaster) ([]byte, error) {
 	switch f.(type) {
-	case SeasonalNaive, WeekMean, *autoregression:
+	case SeasonalNaive, WeekMean, Naive2, Theta, ETS, MSTL, Ensemble, *autoregression, *doubleSmoother, *harmonicRegression:
 	default:
 		return nil, fmt.Errorf("encode %T: %w", f, ErrKind)
 	}
@@ -54,15 +54,14 @@ func Decode(b []byte) (Forecaster, error) {
 		return nil, fmt.Errorf("version %d, want %d: %w", s.Version, SnapshotVersion, ErrVersion)
 	}
 	switch s.Kind {
-	case KindARRidge, KindARRidgeWeek:
-		m := &autoregression{kind: s.Kind}
-		if err := settings(string(s.Model), m); err != nil {
-			return nil, fmt.Errorf("decode %s: %w: %w", s.Kind, err, ErrSnapshot)
-		}
-		if err := m.check(); err != nil {
-			return nil, fmt.Errorf("decode %s: %w: %w", s.Kind, err, ErrSnapshot)
-		}
-		return m, nil
+	case KindARRidge, KindARRidgeDay, KindARRidgeWeek:
+		return decodeInto(s, &autoregression{kind: s.Kind})
+	case KindDSHW:
+		return decodeInto(s, &doubleSmoother{})
+	case KindHarmonic:
+		return decodeInto(s, &harmonicRegression{})
+	case KindEnsemble:
+		return decodeEnsemble(s.Model)
 	}
 	f, err := FitterFor(s.Kind, string(s.Model))
 	if err != nil {
@@ -74,6 +73,23 @@ func Decode(b []byte) (Forecaster, error) {
 		return nil, fmt.Errorf("decode %s: %w", s.Kind, ErrKind)
 	}
 	return fc, nil
+}
+
+// checked is a fitted model that can tell whether its numbers make a model.
+type checked interface {
+	Forecaster
+	check() error
+}
+
+// decodeInto reads the model of a snapshot into m.
+func decodeInto(s snapshot, m checked) (Forecaster, error) {
+	if err := settings(string(s.Model), m); err != nil {
+		return nil, fmt.Errorf("decode %s: %w: %w", s.Kind, err, ErrSnapshot)
+	}
+	if err := m.check(); err != nil {
+		return nil, fmt.Errorf("decode %s: %w: %w", s.Kind, err, ErrSnapshot)
+	}
+	return m, nil
 }
 
 // check reports why m cannot forecast.
@@ -96,9 +112,42 @@ func (m *autoregression) check() error {
 			return fmt.Errorf("%d coefficients in a slot, want %d", len(row), l.dense())
 		}
 	}
-	// JSON has no NaN or infinity, so that only the order and signs of the scale are left to check.
-	if s := m.Scale; !(s.Unit > 0) || s.Lo > s.Hi || math.IsInf(s.from(s.Hi), 0) || math.IsInf(s.from(s.Lo), 0) {
+	return m.Scale.check()
+}
+
+// check reports a scale that leads nowhere. JSON has no NaN or infinity, so that order and signs are left to check.
+func (s scale) check() error {
+	if !(s.Unit > 0) || s.Lo > s.Hi || math.IsInf(s.from(s.Hi), 0) || math.IsInf(s.from(s.Lo), 0) {
 		return fmt.Errorf("scale %+v", s)
 	}
 	return nil
+}
+
+func (m *doubleSmoother) check() error {
+	perDay, err := slotsPerDay(m.Step)
+	if err != nil {
+		return err
+	}
+	if len(m.State.Day) != perDay || len(m.State.Week) != 7*perDay {
+		return fmt.Errorf("seasons of %d and %d slots", len(m.State.Day), len(m.State.Week))
+	}
+	for _, v := range []float64{m.Smoothing.Level, m.Smoothing.Day, m.Smoothing.Week, m.Smoothing.Error} {
+		if v < 0 || v > 1 {
+			return fmt.Errorf("smoothing %+v", m.Smoothing)
+		}
+	}
+	return m.Scale.check()
+}
+
+func (m *harmonicRegression) check() error {
+	if _, err := slotsPerDay(m.Step); err != nil {
+		return err
+	}
+	if min(m.Day, m.Week, m.Year) < 0 || max(m.Day, m.Week, m.Year) > 200 || len(m.Terms) != 1+2*(m.Day+m.Week+m.Year) {
+		return fmt.Errorf("%d coefficients of %d, %d and %d Fourier pairs", len(m.Terms), m.Day, m.Week, m.Year)
+	}
+	if len(m.Lags) != len(m.Errors) || slices.ContainsFunc(m.Lags, func(lag int) bool { return lag < 1 }) {
+		return fmt.Errorf("lags %v with %d coefficients", m.Lags, len(m.Errors))
+	}
+	return m.Scale.check()
 }
