@@ -33,10 +33,22 @@ type Conformal struct {
 	Offsets  [][]float64 `json:"offsets"`  // [level][h-1]; ascending in level
 }
 
-// NewConformal learns the offsets at the levels, ascending, from a backtest. It pools the residuals of up to six
-// neighbouring horizons on either side when a horizon has less than 100 of its own. It returns model.ErrTooShort when
-// some horizon has no residual.
-func NewConformal(r Result, levels []float64) (Conformal, error) {
+// Split says how Conformal is learned.
+type Split struct {
+	// Bucket is the number of horizons in a row that share offsets. 0 pools for each horizon as many neighbours as it
+	// takes to have 100 residuals, up to six on either side.
+	Bucket int
+	// Widen makes offsets longer, by the factor 1 + Widen/n with n origins: a model chosen or weighted by the origins it
+	// is calibrated on does better there than later, the more so the fewer they are.
+	Widen float64
+}
+
+// NewConformal learns the offsets at the levels, ascending, from a backtest: Split{}.Conformal.
+func NewConformal(r Result, levels []float64) (Conformal, error) { return Split{}.Conformal(r, levels) }
+
+// Conformal learns the offsets at the levels, ascending, from a backtest. It returns model.ErrTooShort when some
+// horizon has no residual.
+func (s Split) Conformal(r Result, levels []float64) (Conformal, error) {
 	if err := checkLevels(levels); err != nil {
 		return Conformal{}, fmt.Errorf("conformal of %s: %w", r.Kind, err)
 	}
@@ -45,18 +57,33 @@ func NewConformal(r Result, levels []float64) (Conformal, error) {
 		c.Offsets[i] = make([]float64, r.Horizon)
 	}
 	n := len(r.Origins) - r.Failed()
-	around := min(maxAround, (enoughResiduals/max(n, 1)+1)/2)
+	widen := 1 + s.Widen/float64(max(n, 1))
+	var res []float64
 	for h := range r.Horizon {
-		res := r.residuals(max(0, h-around), min(r.Horizon, h+around+1), c.Relative)
+		if lo, hi, fresh := s.pool(h, n, r.Horizon); fresh {
+			res = r.residuals(lo, hi, c.Relative)
+			slices.Sort(res)
+		}
 		if len(res) == 0 {
 			return Conformal{}, fmt.Errorf("conformal of %s: no residual at horizon %d: %w", r.Kind, h+1, model.ErrTooShort)
 		}
-		slices.Sort(res)
+		centre := quantile(res, 0.5)
 		for i, level := range levels {
-			c.Offsets[i][h] = quantile(res, corrected(level, n))
+			c.Offsets[i][h] = centre + widen*(quantile(res, corrected(level, n))-centre)
 		}
 	}
 	return c, nil
+}
+
+// pool returns the horizon indices [lo, hi) whose residuals serve index h, and whether they are others than those that
+// serve the index before.
+func (s Split) pool(h, origins, horizon int) (lo, hi int, fresh bool) {
+	if s.Bucket > 0 {
+		lo = h / s.Bucket * s.Bucket
+		return lo, min(lo+s.Bucket, horizon), h == lo
+	}
+	around := min(maxAround, (enoughResiduals/max(origins, 1)+1)/2)
+	return max(0, h-around), min(horizon, h+around+1), true
 }
 
 // Check returns ErrConformal, with the reason, for a table that is not of the form documented on Conformal.
