@@ -88,6 +88,10 @@ bench-tables: engine ## Measure sorting keys, partitions and codecs of the recor
 .PHONY: bench-pipe
 bench-pipe: build engine ## Measure the pipeline beside the limits of bus and store, in one run (BENCH_PIPE_FLAGS=, e.g. --series=100 --cpuprofile=cpu.out)
 	@./bin/benchpipe $(BENCH_PIPE_FLAGS)
+.PHONY: bench-m4
+bench-m4: ## Accuracy, intervals and speed on M4 Hourly and Weekly and on M3, by the formulas of M4, on one core
+	@go build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./e2e/cmd/benchm4
+	@nice -n 10 ./bin/benchm4
 
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for FUZZTIME

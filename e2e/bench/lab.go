@@ -33,9 +33,9 @@ func HourlyLab() Lab {
 			model.ARRidge{Day: true, Periodic: -1, Lambda: 0.03},
 			model.ARRidge{Day: true, Periodic: -1, Lambda: 0.001},
 		},
-		Plan:      eval.Plan{Origins: 6, Stride: 24, Horizon: 48, MinTrain: 400, RefitEvery: 3},
+		Plan:      eval.Plan{Origins: 8, Stride: 24, Horizon: 48, MinTrain: 400, RefitEvery: 4},
 		Weighting: eval.Weighting{Power: 4},
-		Split:     eval.Split{Bucket: 12, Widen: 2},
+		Split:     eval.Split{Bucket: 12, Widen: 1},
 	}
 }
 
