@@ -41,6 +41,8 @@ func FitterFor(kind Kind, params string) (Fitter, error) {
 		f, err = read[DSHW](params)
 	case KindHarmonic:
 		f, err = read[Harmonic](params)
+	case KindLEAR:
+		f, err = read[LEAR](params)
 	case KindMSTL:
 		f, err = read[MSTL](params)
 	case KindTheta:
