@@ -27,16 +27,17 @@ type DayAhead struct {
 func HourlyDemand() DayAhead {
 	return DayAhead{
 		Candidates: []model.Fitter{
-			model.SeasonalNaive{Period: 168},
+			model.SeasonalNaive{Period: 24},
 			model.DSHW{},
 			model.ARRidge{},
 			model.ARRidge{Week: true},
-			model.LEAR{},
+			model.LEAR{Window: 1500},
+			model.LEAR{Window: 500},
 		},
 		Retrain:   28,
 		Recent:    42,
 		WarmUp:    56,
-		Weighting: eval.Weighting{Power: 4, Block: 24},
+		Weighting: eval.Weighting{Power: 8, Block: 24},
 		Intervals: eval.Adaptive{Level: 0.9},
 	}
 }
@@ -66,6 +67,7 @@ type Outcome struct {
 	Single             []Error
 	Scaled             float64        // MASE of First and Second together
 	Covered, Scored    map[string]int // by month, of the 90 % interval from midnight
+	Unserved           int            // targets that came true and that no candidate had forecast, after an outage
 	Fits               int
 	FitTime, ServeTime time.Duration // on the processor
 	scaledSum, scaledN float64
@@ -249,6 +251,10 @@ func (o *Outcome) midnight(a Area, f *issued, h int, actual float64) {
 		o.Second.add(mean, actual)
 	}
 	if math.IsNaN(actual) {
+		return
+	}
+	if math.IsNaN(mean) {
+		o.Unserved++
 		return
 	}
 	o.scaledSum += math.Abs(actual - mean)

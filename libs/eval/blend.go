@@ -1,6 +1,8 @@
 package eval
 
 import (
+	"encoding/json"
+	"fmt"
 	"math"
 	"time"
 
@@ -14,10 +16,19 @@ import (
 // Squared inverse errors are the classic choice (Bates & Granger, Operational Research Quarterly 20(4), 1969); a higher
 // power leans further towards the best member.
 type Weighting struct {
-	Power  float64 // of the inverse error; 0 means 4
-	Block  int     // horizons that share weights; 0 means all of them
-	Shrink float64 // origins that equal weights count as; 0 means 1, negative means none
-	Median int     // origins up to which the median is taken; 0 means 2, negative means none
+	Power  float64 `json:"power"`  // of the inverse error; 0 means 4
+	Block  int     `json:"block"`  // horizons that share weights; 0 means all of them
+	Shrink float64 `json:"shrink"` // origins that equal weights count as; 0 means 1, negative means none
+	Median int     `json:"median"` // origins up to which the median is taken; 0 means 2, negative means none
+}
+
+// Params returns the settings as JSON, defaults filled in, for the record.
+func (w Weighting) Params() string {
+	b, err := json.Marshal(w.withDefaults())
+	if err != nil {
+		return fmt.Sprintf("%q", fmt.Sprint(w)) // a setting that is NaN or infinite has no JSON
+	}
+	return string(b)
 }
 
 func (w Weighting) withDefaults() Weighting {

@@ -20,8 +20,13 @@ func Candidates() []Fitter {
 		SeasonalNaive{Period: 24},
 		SeasonalNaive{Period: 168},
 		WeekMean{},
+		DSHW{},
+		Harmonic{},
+		MSTL{},
 		ARRidge{},
+		ARRidge{Day: true},
 		ARRidge{Week: true},
+		LEAR{},
 	}
 }
 

@@ -59,7 +59,7 @@ func ExampleARRidge() {
 	show(model.ARRidge{}, weeks(2))
 	// Output:
 	// ar_ridge: Monday 100, Tuesday 100, Wednesday 100
-	// ar_ridge: need 336 complete rows, have 167: model: series too short
+	// ar_ridge: need 240 complete rows, have 167: model: series too short
 }
 
 func ExampleDecode() {

@@ -122,7 +122,7 @@ func TestFitterFor(t *testing.T) {
 		}
 	}
 	for kind, params := range map[model.Kind]string{
-		"ets": "", "snaive_": "", "snaive_-1": "", "ar_ridge": `{"lamda":1}`, "how_mean": `[]`, "snaive_24": `{"period":7}`, "ar_ridge_week": `{} {}`,
+		"arima": "", "snaive_": "", "snaive_-1": "", "ar_ridge": `{"lamda":1}`, "how_mean": `[]`, "snaive_24": `{"period":7}`, "ar_ridge_week": `{} {}`,
 	} {
 		if _, err := model.FitterFor(kind, params); err == nil {
 			t.Errorf("FitterFor(%s, %s) found one", kind, params)

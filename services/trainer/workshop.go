@@ -47,12 +47,17 @@ type Workshop struct {
 	record     Record
 	artifacts  Artifacts
 	candidates []model.Fitter
+	weighting  eval.Weighting // of the ensemble of the candidates
+	split      eval.Split     // of the intervals
 }
 
-// New returns a Workshop over model.Candidates. instance names the process in its events, version is that of the code
+// New returns a Workshop over model.Candidates and the ensemble of them. instance names the process in its events, version is that of the code
 // and is part of every model's lineage.
 func New(cfg Config, instance, version string, record Record, artifacts Artifacts) *Workshop {
-	return &Workshop{cfg: cfg, instance: instance, version: version, record: record, artifacts: artifacts, candidates: model.Candidates()}
+	return &Workshop{
+		cfg: cfg, instance: instance, version: version, record: record, artifacts: artifacts,
+		candidates: model.Candidates(), weighting: eval.Weighting{Power: 4, Block: 24}, split: eval.Split{Widen: 1},
+	}
 }
 
 // ErrNoCandidate is returned when every candidate failed at some origin.
@@ -103,11 +108,11 @@ func (w *Workshop) train(ctx context.Context, job forecast.Job) (trained, error)
 	if err != nil {
 		return trained{}, err
 	}
-	fitted, err := w.candidates[best].Fit(y)
+	fitted, err := w.fit(y, results, best)
 	if err != nil {
 		return trained{}, err
 	}
-	intervals, err := eval.NewConformal(results[best], forecast.Levels())
+	intervals, err := w.split.Conformal(results[best], forecast.Levels())
 	if err != nil {
 		return trained{}, err
 	}
@@ -136,7 +141,16 @@ func (w *Workshop) train(ctx context.Context, job forecast.Job) (trained, error)
 	return made, nil
 }
 
-// backtests evaluates every candidate at the same origins. Each sees only what was known at the origin.
+// fit fits the winner of the backtests on all of y.
+func (w *Workshop) fit(y series.Series, results []eval.Result, best int) (model.Forecaster, error) {
+	if best < len(w.candidates) {
+		return w.candidates[best].Fit(y)
+	}
+	return w.weighting.Fit(y, w.candidates, results[:len(w.candidates)])
+}
+
+// backtests evaluates every candidate at the same origins, and the ensemble of them, which comes last. Each sees only
+// what was known at the origin.
 func (w *Workshop) backtests(ctx context.Context, y series.Series, revised series.Revised) ([]eval.Result, error) {
 	day := 1
 	if y.Step > 0 {
@@ -154,7 +168,10 @@ func (w *Workshop) backtests(ctx context.Context, y series.Series, revised serie
 			return err
 		})
 	}
-	return results, g.Wait()
+	if err := g.Wait(); err != nil {
+		return nil, err
+	}
+	return append(results, w.weighting.Blend(results, w.weighting.Params())), nil
 }
 
 // champion returns the index of the candidate with the smallest mean absolute error. A candidate that failed at any

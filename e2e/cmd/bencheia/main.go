@@ -84,10 +84,11 @@ func report(w io.Writer, all []*bench.Outcome) {
 	naive, _ := of(func(o *bench.Outcome) float64 { return o.Naive.MAPE() })
 	mase, _ := of(func(o *bench.Outcome) float64 { return o.Scaled })
 	covered, scored := map[string]int{}, map[string]int{}
-	fits, better := 0, 0
+	fits, better, unserved := 0, 0, 0
 	var fit, serve time.Duration
 	for _, o := range all {
 		fits += o.Fits
+		unserved += o.Unserved
 		fit += o.FitTime
 		serve += o.ServeTime
 		if o.DayAhead.MAPE() < o.Operator.MAPE() {
@@ -108,6 +109,7 @@ func report(w io.Writer, all []*bench.Outcome) {
 	fmt.Fprintln(w)
 	fmt.Fprintf(w, "medians: h1-24 %.2f, from 10:00 %.2f, operator %.2f; below the operator in %d of %d areas; mase %.3f\n",
 		firstMedian, oursMedian, operatorMedian, better, len(all), mase)
+	fmt.Fprintf(w, "targets of all areas that came true but had no forecast, after outages: %d\n", unserved)
 	fmt.Fprintf(w, "time on the processor: %.1f s in %d retrainings, %.1f s in forecasts, scores and intervals\n", fit.Seconds(), fits, serve.Seconds())
 	fmt.Fprintf(w, "bench_eia: areas=%d mape_h24=%.2f mape_h48=%.2f mape_dayahead=%.2f operator_mape=%.2f snaive_mape=%.2f coverage90=%.3f ms_per_series_retrain=%.0f\n",
 		len(all), first, second, ours, operator, naive, float64(in)/float64(n), float64(fit.Milliseconds())/float64(max(fits, 1)))
