@@ -93,6 +93,16 @@ bench-m4: ## Accuracy, intervals and speed on M4 Hourly and Weekly and on M3, by
 	@go build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./e2e/cmd/benchm4
 	@nice -n 10 ./bin/benchm4
 
+.PHONY: bench-eia
+bench-eia: ## Day-ahead forecasts of 27 balancing authorities over a year beside the operators' own, on one core
+	@go build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./e2e/cmd/bencheia
+	@nice -n 10 ./bin/bencheia
+
+.PHONY: bench-peers
+bench-peers: ## Accuracy and seconds beside statsforecast and mlforecast, fetched into a virtual environment under .cache
+	@go build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./e2e/cmd/benchpeers
+	@nice -n 10 ./bin/benchpeers
+
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for FUZZTIME
 	@grep -rlE --include='*_test.go' '^func Fuzz' $(MODULES) | xargs -r -n1 dirname | sort -u | while read -r dir; do \

@@ -27,17 +27,15 @@ type DayAhead struct {
 func HourlyDemand() DayAhead {
 	return DayAhead{
 		Candidates: []model.Fitter{
-			model.SeasonalNaive{Period: 24},
-			model.DSHW{},
-			model.ARRidge{},
+			model.SeasonalNaive{Period: 168}, // serves after an outage of days
 			model.ARRidge{Week: true},
 			model.LEAR{Window: 1500},
-			model.LEAR{Window: 500},
+			model.LEAR{Window: 600},
 		},
 		Retrain:   28,
 		Recent:    42,
 		WarmUp:    56,
-		Weighting: eval.Weighting{Power: 8, Block: 24},
+		Weighting: eval.Weighting{Power: 4, Block: 24},
 		Intervals: eval.Adaptive{Level: 0.9},
 	}
 }

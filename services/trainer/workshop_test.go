@@ -13,6 +13,7 @@ import (
 
 	"github.com/bellwether-forecast/bellwether/libs/event"
 	"github.com/bellwether-forecast/bellwether/libs/forecast"
+	"github.com/bellwether-forecast/bellwether/libs/model"
 	"github.com/bellwether-forecast/bellwether/libs/record"
 	"github.com/bellwether-forecast/bellwether/libs/series"
 	"github.com/bellwether-forecast/bellwether/libs/stage"
@@ -128,6 +129,49 @@ func TestJobMakesAChampionWithItsLineage(t *testing.T) {
 		if n != cfg.Origins {
 			t.Errorf("%s: %d backtest rows, want one an origin, %d", kind, n, cfg.Origins)
 		}
+	}
+}
+
+// TestTheEnsembleServesWhenItWins: days at 110, 100, 90 and 100 % in turn. A day after one of the extremes, yesterday
+// and the day two before it err to opposite sides, and their mean is right.
+func TestTheEnsembleServesWhenItWins(t *testing.T) {
+	m := history(0)
+	for h := range 60 * 24 {
+		v := 1000 * (1 + 0.1*float64([]int{1, 0, -1, 0}[h/24%4]))
+		m.revised.Revs = append(m.revised.Revs, series.Revision{TS: at(h), KnownAt: at(h + 1), Value: v})
+	}
+	w := New(cfg, "t-1", "v1", m, m)
+	w.candidates = []model.Fitter{model.SeasonalNaive{Period: 24}, model.SeasonalNaive{Period: 72}}
+	r := handle(t, w, job(at(57*24-1))) // known up to the last hour of a day at 110 %
+	announced, err := wire.DecodeModel(r.Out[0].Data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if announced.Kind != model.KindEnsemble || !strings.Contains(announced.Params, `"power":4`) {
+		t.Fatalf("champion %s %s, want the ensemble and its settings", announced.Kind, announced.Params)
+	}
+	a, err := artifact.Decode(m.artifacts[announced.Artifact])
+	if err != nil {
+		t.Fatal(err)
+	}
+	y := m.revised.AsOf(at(57*24 - 1))
+	mean, err := a.Forecaster.Forecast(y.Tail(a.Forecaster.History()), 24)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for k, v := range mean {
+		if math.Abs(v-1000) > 20 {
+			t.Errorf("horizon %d: %v, want near 1000, between the members", k+1, v)
+		}
+	}
+	tests := 0
+	for _, row := range r.Rows {
+		if b, ok := row.(record.Backtest); ok && b.Candidate == "ensemble" {
+			tests++
+		}
+	}
+	if tests != cfg.Origins {
+		t.Errorf("%d backtest rows of the ensemble, want %d", tests, cfg.Origins)
 	}
 }
 
