@@ -11,7 +11,8 @@ import (
 
 // Weighting finds the weights of an ensemble from the backtests of its members: the inverse of the mean absolute error
 // to a power, by blocks of horizons, pulled towards equal weights when there are few origins, and the median of the
-// members when there are hardly any. A member that failed at some origin has no weight.
+// members when there are hardly any. A member that failed at more than half of the origins has no weight; the others are
+// compared at the origins where none of them failed.
 //
 // Squared inverse errors are the classic choice (Bates & Granger, Operational Research Quarterly 20(4), 1969); a higher
 // power leans further towards the best member.
@@ -76,14 +77,15 @@ func (w Weighting) without(results []Result, skip func(Origin) bool) model.Weigh
 // row returns the weights for the horizon indices [lo, hi).
 func (w Weighting) row(results []Result, lo, hi int, used float64, skip func(Origin) bool) []float64 {
 	mae, least := make([]float64, len(results)), math.Inf(1)
+	common := commonOrigins(results)
 	for i, r := range results {
 		var s sums
-		for _, o := range r.Origins {
-			if o.Err == nil && !skip(o) {
+		for k, o := range r.Origins {
+			if o.Err == nil && common[k] && !skip(o) {
 				s.add(o.Mean[lo:hi], o.Actual[lo:hi], 0)
 			}
 		}
-		if mae[i] = s.metrics().MAE; r.Failed() > 0 {
+		if mae[i] = s.metrics().MAE; !r.stands() {
 			mae[i] = math.NaN()
 		}
 		if mae[i] < least {
@@ -110,6 +112,21 @@ func (w Weighting) row(results []Result, lo, hi int, used float64, skip func(Ori
 		}
 	}
 	return row
+}
+
+// stands reports whether a member has a say: it failed at no more than half of the origins.
+func (r Result) stands() bool { return 2*r.Failed() <= len(r.Origins) }
+
+// commonOrigins tells for each origin whether all members that stand came through it.
+func commonOrigins(results []Result) []bool {
+	out := make([]bool, len(results[0].Origins))
+	for k := range out {
+		out[k] = true
+		for _, r := range results {
+			out[k] = out[k] && (r.Origins[k].Err == nil || !r.stands())
+		}
+	}
+	return out
 }
 
 // Blend returns the backtest of the ensemble: at each origin the members are combined by the weights that the other

@@ -21,7 +21,7 @@ func (w Weighting) Fit(y series.Series, fitters []model.Fitter, results []Result
 	}
 	var errs []error
 	for i, f := range fitters {
-		if !counts(all, i) || results[i].Failed() > 0 {
+		if !counts(all, i) || !results[i].stands() {
 			continue
 		}
 		m, err := fit(f, y)

@@ -48,6 +48,8 @@ func FitterFor(kind Kind, params string) (Fitter, error) {
 		f, err = read[Harmonic](params)
 	case KindLEAR:
 		f, err = read[LEAR](params)
+	case KindGlobal:
+		f, err = read[Global](params)
 	case KindMSTL:
 		f, err = read[MSTL](params)
 	case KindTheta:

@@ -153,15 +153,22 @@ func (d learDesign) fit(slot int, penalty float64) ([]float32, error) {
 	if !factor.Factorize(gram) {
 		return nil, errSingular
 	}
-	b, fitted := mat.NewDense(p, h, nil), mat.NewDense(n, h, nil)
-	for range 2 { // the second time with what the first fit finds impossible cut off
+	b := mat.NewDense(p, h, nil)
+	solve := func() error {
 		var xy mat.Dense
 		xy.Mul(x.T(), y)
-		if err := factor.SolveTo(b, &xy); err != nil {
-			return nil, fmt.Errorf("solve: %w", err)
-		}
+		return factor.SolveTo(b, &xy)
+	}
+	err := solve()
+	if err == nil {
+		// Once more, with what the first fit finds impossible cut off.
+		var fitted mat.Dense
 		fitted.Mul(x, b)
-		cutImpossible(y, fitted)
+		cutImpossible(y, &fitted)
+		err = solve()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("solve: %w", err)
 	}
 	out := make([]float32, p*h)
 	for i, v := range b.RawMatrix().Data {

@@ -28,7 +28,7 @@ type snapshot struct {
 // ErrKind for a Forecaster that is not of this package.
 func Encode(f Forecaster) ([]byte, error) {
 	switch f.(type) {
-	case SeasonalNaive, WeekMean, Naive2, Theta, ETS, MSTL, Ensemble, *autoregression, *doubleSmoother, *harmonicRegression, *directRegression:
+	case SeasonalNaive, WeekMean, Naive2, Theta, ETS, MSTL, Ensemble, *autoregression, *doubleSmoother, *harmonicRegression, *directRegression, *globalModel:
 	default:
 		return nil, fmt.Errorf("encode %T: %w", f, ErrKind)
 	}
@@ -62,6 +62,8 @@ func Decode(b []byte) (Forecaster, error) {
 		return decodeInto(s, &harmonicRegression{})
 	case KindLEAR:
 		return decodeInto(s, &directRegression{})
+	case KindGlobal:
+		return decodeInto(s, &globalModel{})
 	case KindEnsemble:
 		return decodeEnsemble(s.Model)
 	}

@@ -15,6 +15,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/bellwether-forecast/bellwether/e2e/bench"
 )
 
@@ -23,15 +25,16 @@ func main() {
 	defer stop()
 	validate := flag.Bool("validate", false, "score the year before the test instead: what settings are chosen on")
 	only := flag.String("areas", "", "areas to replay, separated by commas; all when empty")
+	workers := flag.Int("workers", 1, "areas replayed at a time, a core each; with more than one the time of a retraining includes that of the forecasts after it")
 	flag.Parse()
-	runtime.GOMAXPROCS(1)
-	if err := run(ctx, os.Stdout, *validate, *only); err != nil {
+	runtime.GOMAXPROCS(*workers)
+	if err := run(ctx, os.Stdout, *validate, *only, *workers); err != nil {
 		fmt.Fprintln(os.Stderr, "bencheia:", err)
 		os.Exit(1) //nolint:gocritic // nothing is left to clean up
 	}
 }
 
-func run(ctx context.Context, w io.Writer, validate bool, only string) error {
+func run(ctx context.Context, w io.Writer, validate bool, only string, workers int) error {
 	areas, err := bench.Areas()
 	if err != nil {
 		return err
@@ -42,30 +45,44 @@ func run(ctx context.Context, w io.Writer, validate bool, only string) error {
 	}
 	to := from.AddDate(1, 0, 0)
 	replay := bench.HourlyDemand()
-	fmt.Fprintf(w, "%s %s/%s, %d CPUs, one in use; test from %s to %s\n", runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), from.Format(time.DateOnly), to.Format(time.DateOnly))
+	fmt.Fprintf(w, "%s %s/%s, %d CPUs, %d in use; test from %s to %s\n", runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), workers, from.Format(time.DateOnly), to.Format(time.DateOnly))
 	fmt.Fprintf(w, "%-6s %6s %6s | %6s %8s | %6s | h 1-24 of each candidate\n", "area", "h1-24", "h25-48", "10:00", "operator", "snaive")
-	var all []*bench.Outcome
-	for _, a := range areas {
-		if only != "" && !slices.Contains(strings.Split(only, ","), a.Demand.ID.Key) {
-			continue
-		}
-		o, err := replay.Run(ctx, a, from, to)
-		if err != nil {
-			return err
-		}
-		fmt.Fprintf(w, "%-6s %6.2f %6.2f | %6.2f %8.2f | %6.2f |", o.Area, o.First.MAPE(), o.Second.MAPE(), o.DayAhead.MAPE(), o.Operator.MAPE(), o.Naive.MAPE())
-		for i, c := range replay.Candidates {
-			fmt.Fprintf(w, " %s %.2f", c.Kind(), o.Single[i].MAPE())
-		}
-		fmt.Fprintln(w)
-		all = append(all, o)
+	areas = slices.DeleteFunc(areas, func(a bench.Area) bool {
+		return only != "" && !slices.Contains(strings.Split(only, ","), a.Demand.ID.Key)
+	})
+	all := make([]*bench.Outcome, len(areas))
+	at := bench.CPUTime()
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(workers)
+	for i, a := range areas {
+		g.Go(func() error {
+			o, err := replay.Run(ctx, a, from, to)
+			if err != nil {
+				return err
+			}
+			all[i] = o
+			fmt.Fprintln(w, line(o, replay))
+			return nil
+		})
 	}
-	report(w, all)
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	report(w, all, bench.CPUTime()-at, workers)
 	return nil
 }
 
+// line describes the outcome of an area.
+func line(o *bench.Outcome, replay bench.DayAhead) string {
+	s := fmt.Sprintf("%-6s %6.2f %6.2f | %6.2f %8.2f | %6.2f |", o.Area, o.First.MAPE(), o.Second.MAPE(), o.DayAhead.MAPE(), o.Operator.MAPE(), o.Naive.MAPE())
+	for i, c := range replay.Candidates {
+		s += fmt.Sprintf(" %s %.2f", c.Kind(), o.Single[i].MAPE())
+	}
+	return s
+}
+
 // report writes what all areas have in common.
-func report(w io.Writer, all []*bench.Outcome) {
+func report(w io.Writer, all []*bench.Outcome, cpu time.Duration, workers int) {
 	of := func(f func(o *bench.Outcome) float64) (mean, median float64) {
 		var v []float64
 		for _, o := range all {
@@ -98,6 +115,9 @@ func report(w io.Writer, all []*bench.Outcome) {
 			covered[month] += o.Covered[month]
 			scored[month] += n
 		}
+	}
+	if workers > 1 {
+		fit, serve = cpu, 0 // areas side by side cannot be told apart
 	}
 	in, n := 0, 0
 	fmt.Fprint(w, "coverage of the 90 % interval by month:")
