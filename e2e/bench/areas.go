@@ -3,6 +3,7 @@ package bench
 import (
 	"fmt"
 	"math"
+	"slices"
 	"time"
 )
 
@@ -43,11 +44,4 @@ func fillWeekly(v []float64) (filled []float64, missing int) {
 	return filled, missing
 }
 
-func hasGap(v []float64) bool {
-	for _, x := range v {
-		if math.IsNaN(x) {
-			return true
-		}
-	}
-	return false
-}
+func hasGap(v []float64) bool { return slices.ContainsFunc(v, math.IsNaN) }

@@ -69,8 +69,10 @@ func M4(frequency string) (Set, error) {
 // M3 reads the M3 competition by frequency: yearly, quarterly, monthly and other.
 func M3() ([]Set, error) {
 	sets := []Set{
-		{Name: "M3 YEARLY", Season: 1, Horizon: 6}, {Name: "M3 QUARTERLY", Season: 4, Horizon: 8},
-		{Name: "M3 MONTHLY", Season: 12, Horizon: 18}, {Name: "M3 OTHER", Season: 1, Horizon: 8},
+		{Name: "M3 YEARLY", Season: 1, Horizon: 6},
+		{Name: "M3 QUARTERLY", Season: 4, Horizon: 8},
+		{Name: "M3 MONTHLY", Season: 12, Horizon: 18},
+		{Name: "M3 OTHER", Season: 1, Horizon: 8},
 	}
 	err := rows("m3_all.csv.gz", func(f []string) error {
 		if len(f) != 9 {

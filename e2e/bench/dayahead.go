@@ -115,7 +115,7 @@ func (d DayAhead) Run(ctx context.Context, a Area, from, to time.Time) (*Outcome
 			break
 		}
 		if err := ctx.Err(); err != nil {
-			return nil, err //nolint:wrapcheck // the caller stopped it
+			return nil, err
 		}
 		origin, _ := a.Demand.Index(at)
 		known := a.Demand.Slice(0, origin+1)

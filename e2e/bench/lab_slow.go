@@ -7,8 +7,8 @@ import (
 	"github.com/bellwether-forecast/bellwether/libs/model"
 )
 
-// week is the step that slow series are put on; their models look at the order of values alone.
-const week = 7 * 24 * time.Hour
+// Week is the step that slow series are put on; their models look at the order of values alone.
+const Week = 7 * 24 * time.Hour
 
 // SlowLab returns the lab of a set whose series have one season or none: weekly and slower. Settings are the defaults
 // of the models; nothing was chosen on these sets.

@@ -74,11 +74,12 @@ func run(ctx context.Context, w io.Writer, validate bool, only string, workers i
 
 // line describes the outcome of an area.
 func line(o *bench.Outcome, replay bench.DayAhead) string {
-	s := fmt.Sprintf("%-6s %6.2f %6.2f | %6.2f %8.2f | %6.2f |", o.Area, o.First.MAPE(), o.Second.MAPE(), o.DayAhead.MAPE(), o.Operator.MAPE(), o.Naive.MAPE())
+	var s strings.Builder
+	fmt.Fprintf(&s, "%-6s %6.2f %6.2f | %6.2f %8.2f | %6.2f |", o.Area, o.First.MAPE(), o.Second.MAPE(), o.DayAhead.MAPE(), o.Operator.MAPE(), o.Naive.MAPE())
 	for i, c := range replay.Candidates {
-		s += fmt.Sprintf(" %s %.2f", c.Kind(), o.Single[i].MAPE())
+		fmt.Fprintf(&s, " %s %.2f", c.Kind(), o.Single[i].MAPE())
 	}
-	return s
+	return s.String()
 }
 
 // report writes what all areas have in common.

@@ -62,7 +62,7 @@ func slow(ctx context.Context, w io.Writer) error {
 	if err != nil {
 		return err
 	}
-	r, err := measure(ctx, w, weekly, bench.SlowLab(weekly), 7*24*time.Hour)
+	r, err := measure(ctx, w, weekly, bench.SlowLab(weekly), bench.Week)
 	if err != nil {
 		return err
 	}
@@ -73,7 +73,7 @@ func slow(ctx context.Context, w io.Writer) error {
 	}
 	var all result
 	for _, s := range sets {
-		r, err := measure(ctx, w, s, bench.SlowLab(s), 7*24*time.Hour)
+		r, err := measure(ctx, w, s, bench.SlowLab(s), bench.Week)
 		if err != nil {
 			return err
 		}
@@ -98,15 +98,11 @@ func (r result) line() string {
 // add makes r the mean over the series of both.
 func (r *result) add(o result) {
 	n, m := float64(r.series), float64(o.series)
-	for _, p := range []struct {
-		into *float64
-		v    float64
-	}{
-		{&r.scores.SMAPE, o.scores.SMAPE}, {&r.scores.MASE, o.scores.MASE}, {&r.scores.MSIS, o.scores.MSIS},
-		{&r.scores.Coverage, o.scores.Coverage}, {&r.naive2.SMAPE, o.naive2.SMAPE}, {&r.naive2.MASE, o.naive2.MASE},
-	} {
-		*p.into = (n**p.into + m*p.v) / (n + m)
+	mix := func(a, b bench.Scores) bench.Scores {
+		of := func(x, y float64) float64 { return (n*x + m*y) / (n + m) }
+		return bench.Scores{SMAPE: of(a.SMAPE, b.SMAPE), MASE: of(a.MASE, b.MASE), MSIS: of(a.MSIS, b.MSIS), Coverage: of(a.Coverage, b.Coverage)}
 	}
+	r.scores, r.naive2 = mix(r.scores, o.scores), mix(r.naive2, o.naive2)
 	r.series += o.series
 	r.wall += o.wall
 	r.cpu += o.cpu
