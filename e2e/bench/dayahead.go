@@ -68,6 +68,7 @@ type Outcome struct {
 	Unserved           int            // targets that came true and that no candidate had forecast, after an outage
 	Fits               int
 	FitTime, ServeTime time.Duration // on the processor
+	until              time.Time
 	scaledSum, scaledN float64
 }
 
@@ -105,6 +106,7 @@ func (d DayAhead) Run(ctx context.Context, a Area, from, to time.Time) (*Outcome
 	midnight := &desk{horizon: midnightHorizon, weighting: d.Weighting, recent: d.Recent, intervals: d.Intervals}
 	morning := &desk{horizon: morningHorizon, weighting: d.Weighting, recent: d.Recent, intervals: d.Intervals}
 	zone := a.Demand.Location()
+	out.until = to
 	test := time.Date(from.Year(), from.Month(), from.Day(), 0, 0, 0, 0, zone)
 	var fitted []model.Forecaster
 	first, _ := a.Demand.Index(test)
@@ -257,7 +259,11 @@ func (o *Outcome) midnight(a Area, f *issued, h int, actual float64) {
 	}
 	o.scaledSum += math.Abs(actual - mean)
 	o.scaledN++
-	month := a.Demand.Time(f.at + h).Format("2006-01")
+	target := a.Demand.Time(f.at + h)
+	if !target.Before(o.until) {
+		return // the last forecast reaches into a month that has hardly any others
+	}
+	month := target.Format("2006-01")
 	o.Scored[month]++
 	if f.lo[h-1] <= actual && actual <= f.hi[h-1] {
 		o.Covered[month]++
