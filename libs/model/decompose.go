@@ -7,7 +7,7 @@ import (
 
 // seasonalIndices returns the multiplicative seasonal factors of v by place in the season, starting with that of v[0],
 // by classical decomposition: ratios to a centred moving average of m values, averaged by place and scaled to a mean of
-// 1, as R's decompose does it. It returns nil when v has fewer than two seasons, a value that is missing or not
+// 1, as R's decompose does it. It returns nil when v has fewer than three seasons, a value that is missing or not
 // positive, or no seasonality by the test of the M4 competition: |acf(m)| beyond 1.645 standard errors (Bartlett).
 func seasonalIndices(v []float64, m int) []float64 {
 	if m < 2 || len(v) < 3*m || !allPositive(v) || !seasonal(v, m) {

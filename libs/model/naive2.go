@@ -11,7 +11,7 @@ const KindNaive2 Kind = "naive2"
 
 // Naive2 repeats the last value after seasonal adjustment, the benchmark that OWA of the M4 competition divides by
 // (Makridakis, Spiliotis & Assimakopoulos, International Journal of Forecasting 36(1), 2020). Where its test finds no
-// seasonality it repeats the last value as it is.
+// seasonality, or a value is missing or not positive, it repeats the last value as it is.
 //
 // It is its own Fitter and Forecaster: everything is estimated from the history given to Forecast.
 type Naive2 struct {
@@ -45,6 +45,7 @@ func (n Naive2) History() int { return max(20*n.period(), 8*168) }
 
 // Forecast returns the last value times the seasonal factors. It returns ErrTooShort when no value is observed.
 func (n Naive2) Forecast(y series.Series, h int) ([]float64, error) {
+	y = y.Tail(n.History())
 	a := adjust(y.Values, n.period())
 	v, last := a.values, -1
 	for i, x := range v {

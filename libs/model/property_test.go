@@ -220,3 +220,23 @@ func TestUpdate(t *testing.T) {
 		t.Errorf("updates changed the model they came from (%v)", err)
 	}
 }
+
+// TestHistoryIsEnough: points before History do not matter.
+func TestHistoryIsEnough(t *testing.T) {
+	y := demandLike(4000)
+	y.Values[3500], y.Values[3990] = nan, nan
+	for _, f := range everyModel() {
+		m, err := f.Fit(y)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a, err := m.Forecast(y, 60)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := m.Forecast(y.Tail(m.History()), 60)
+		if err != nil || !slices.Equal(a, b) {
+			t.Errorf("%s: %v from all, %v from History (%v)", f.Kind(), a[:3], b[:min(3, len(b))], err)
+		}
+	}
+}

@@ -72,10 +72,10 @@ func (t Theta) Forecast(y series.Series, h int) ([]float64, error) {
 	for i, x := range a.values {
 		v[i] = x / unit
 	}
-	cost := func(u []float64) float64 { return newThetaState(u, v[0]).run(v) }
+	cost := func(u []float64) float64 { return newThetaState(u).run(v) }
 	start := []float64{v[0] / 2, 0, 0} // level, smoothing 0.5, theta 2
 	p := search(3, start, 400, cost)
-	state := newThetaState(p, v[0])
+	state := newThetaState(p)
 	state.run(v)
 	out := make([]float64, max(h, 0))
 	for k := range out {
@@ -95,7 +95,7 @@ type thetaState struct {
 }
 
 // newThetaState maps an unbounded point to a state before the first value: smoothing within (0.1, 0.99), theta above 1.
-func newThetaState(u []float64, _ float64) *thetaState {
+func newThetaState(u []float64) *thetaState {
 	return &thetaState{alpha: 0.1 + 0.89*logistic(u[1]), theta: 1 + math.Exp(min(u[2], 50)), level: u[0], decay: 1}
 }
 
