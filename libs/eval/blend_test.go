@@ -38,7 +38,8 @@ func TestWeights(t *testing.T) {
 	}{
 		"inverse squares":    {eval.Weighting{Power: 2, Shrink: -1}, []eval.Result{backtested(5, 1, 1, 1), backtested(5, 2, 2, 2)}, [][]float64{{0.8, 0.2}}},
 		"pulled to equal":    {eval.Weighting{Power: 2, Shrink: 3}, []eval.Result{backtested(5, 1, 1, 1), backtested(5, 2, 2, 2)}, [][]float64{{0.65, 0.35}}},
-		"failed once":        {eval.Weighting{Power: 2, Shrink: -1}, []eval.Result{backtested(5, 1, 1, 1), backtested(5, 1, nan, 1)}, [][]float64{{1, 0}}},
+		"failed once":        {eval.Weighting{Power: 2, Shrink: -1}, []eval.Result{backtested(5, 1, 9, 1), backtested(5, 1, nan, 1)}, [][]float64{{0.5, 0.5}}},
+		"failed mostly":      {eval.Weighting{Power: 2, Shrink: -1}, []eval.Result{backtested(5, 1, 1, 1), backtested(5, nan, nan, 1)}, [][]float64{{1, 0}}},
 		"perfect":            {eval.Weighting{Shrink: -1}, []eval.Result{backtested(5, 0, 0, 0), backtested(5, 2, 2, 2)}, [][]float64{{1, 0}}},
 		"both perfect":       {eval.Weighting{Shrink: -1}, []eval.Result{backtested(5, 0, 0, 0), backtested(5, 0, 0, 0)}, [][]float64{{0.5, 0.5}}},
 		"two say too little": {eval.Weighting{}, []eval.Result{backtested(5, 1, 1), backtested(5, 2, 2)}, nil},

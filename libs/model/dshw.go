@@ -48,14 +48,9 @@ func (d DSHW) Params() string { return params(d.withDefaults()) }
 // Fit estimates the parameters and runs the state to the end of y. It needs three weeks, half of them observed.
 func (d DSHW) Fit(y series.Series) (Forecaster, error) {
 	d = d.withDefaults()
-	perDay, err := slotsPerDay(y.Step)
+	y, sc, x, perDay, err := weeksOf(d.Kind(), y, d.Window, dshwMin)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", d.Kind(), err)
-	}
-	y = y.Tail(d.Window * perDay)
-	sc, x := newScale(y.Values)
-	if got := observed(x); y.Len() < dshwMin*perDay || 2*got < y.Len() {
-		return nil, fmt.Errorf("%s: need half of %d values, have %d: %w", d.Kind(), dshwMin*perDay, got, ErrTooShort)
+		return nil, err
 	}
 	cal := slots(y.Start, y.Step, y.Len(), y.Location())
 	warm := min(dshwWarm*perDay, len(x)/2)

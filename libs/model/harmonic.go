@@ -60,14 +60,9 @@ func (d Harmonic) Params() string { return params(d.withDefaults()) }
 // Fit learns the coefficients. It needs three weeks, half of them observed.
 func (d Harmonic) Fit(y series.Series) (Forecaster, error) {
 	d = d.withDefaults()
-	perDay, err := slotsPerDay(y.Step)
+	y, sc, x, perDay, err := weeksOf(d.Kind(), y, d.Window, harmonicMin)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", d.Kind(), err)
-	}
-	y = y.Tail(d.Window * perDay)
-	sc, x := newScale(y.Values)
-	if got := observed(x); y.Len() < harmonicMin*perDay || 2*got < y.Len() {
-		return nil, fmt.Errorf("%s: need half of %d values, have %d: %w", d.Kind(), harmonicMin*perDay, got, ErrTooShort)
+		return nil, err
 	}
 	m := &harmonicRegression{Step: y.Step, Scale: sc, Day: min(d.Day, (perDay-1)/2), Week: d.Week}
 	if d.Window >= fullYear && y.Len() >= fullYear*perDay {

@@ -1,10 +1,6 @@
 package model
 
-import (
-	"fmt"
-
-	"github.com/bellwether-forecast/bellwether/libs/series"
-)
+import "github.com/bellwether-forecast/bellwether/libs/series"
 
 // KindMSTL is the kind of MSTL.
 const KindMSTL Kind = "mstl"
@@ -55,13 +51,8 @@ func (s MSTL) History() int { return s.window() * 24 }
 
 // history returns the values to split, without gaps, and their scale.
 func (s MSTL) history(y series.Series) (x []float64, sc scale, perDay int, err error) {
-	if perDay, err = slotsPerDay(y.Step); err != nil {
-		return nil, scale{}, 0, fmt.Errorf("%s: %w", s.Kind(), err)
-	}
-	y = y.Tail(s.window() * perDay)
-	sc, x = newScale(y.Values)
-	if got := observed(x); len(x) < mstlMin*perDay || 2*got < len(x) {
-		return nil, scale{}, 0, fmt.Errorf("%s: need half of %d values, have %d: %w", s.Kind(), mstlMin*perDay, got, ErrTooShort)
+	if _, sc, x, perDay, err = weeksOf(s.Kind(), y, s.window(), mstlMin); err != nil {
+		return nil, scale{}, 0, err
 	}
 	return fillStart(bridge(x), len(x), perDay), sc, perDay, nil
 }

@@ -1,8 +1,11 @@
 package model
 
 import (
+	"fmt"
 	"math"
 	"slices"
+
+	"github.com/bellwether-forecast/bellwether/libs/series"
 )
 
 // rareNonPositive is the share of values <= 0 up to which they count as missing and logarithms are taken.
@@ -64,6 +67,21 @@ func newScale(y []float64) (scale, []float64) {
 		x[i] = s.inRange((v - s.Centre) / s.Unit)
 	}
 	return s, x
+}
+
+// weeksOf returns the last window days of y, its scale and its values on it, and the steps of a day. It returns ErrTooShort
+// when y has fewer than least days or less than half of the window is observed, and ErrGrid for a step that no model
+// of the local day works with.
+func weeksOf(kind Kind, y series.Series, window, least int) (tail series.Series, sc scale, x []float64, perDay int, err error) {
+	if perDay, err = slotsPerDay(y.Step); err != nil {
+		return y, scale{}, nil, 0, fmt.Errorf("%s: %w", kind, err)
+	}
+	y = y.Tail(window * perDay)
+	sc, x = newScale(y.Values)
+	if got := observed(x); y.Len() < least*perDay || 2*got < y.Len() {
+		return y, scale{}, nil, 0, fmt.Errorf("%s: need half of %d values, have %d: %w", kind, max(least*perDay, y.Len()), got, ErrTooShort)
+	}
+	return y, sc, x, perDay, nil
 }
 
 // to returns v on the scale, NaN when it is missing, too large or has no logarithm. Range is not checked.
