@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/bellwether-forecast/bellwether/services/validator/internal/check"
+	"github.com/bellwether-forecast/bellwether/libs/check"
 )
 
 const (

@@ -6,12 +6,12 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/bellwether-forecast/bellwether/libs/check"
 	"github.com/bellwether-forecast/bellwether/libs/event"
 	"github.com/bellwether-forecast/bellwether/libs/record"
 	"github.com/bellwether-forecast/bellwether/libs/series"
 	"github.com/bellwether-forecast/bellwether/libs/stage"
 	"github.com/bellwether-forecast/bellwether/libs/wire"
-	"github.com/bellwether-forecast/bellwether/services/validator/internal/check"
 )
 
 // Codes of the error events.

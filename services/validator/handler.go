@@ -9,10 +9,10 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/bellwether-forecast/bellwether/libs/check"
 	"github.com/bellwether-forecast/bellwether/libs/series"
 	"github.com/bellwether-forecast/bellwether/libs/stage"
 	"github.com/bellwether-forecast/bellwether/libs/wire"
-	"github.com/bellwether-forecast/bellwether/services/validator/internal/check"
 )
 
 // History reads accepted observations from the record.

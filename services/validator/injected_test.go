@@ -7,9 +7,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/bellwether-forecast/bellwether/libs/check"
 	"github.com/bellwether-forecast/bellwether/libs/record"
 	"github.com/bellwether-forecast/bellwether/libs/series"
-	"github.com/bellwether-forecast/bellwether/services/validator/internal/check"
 )
 
 // fault is one kind of damage done to a day of observations at hour k.

@@ -4,10 +4,10 @@ import (
 	"slices"
 	"time"
 
+	"github.com/bellwether-forecast/bellwether/libs/check"
 	"github.com/bellwether-forecast/bellwether/libs/record"
 	"github.com/bellwether-forecast/bellwether/libs/series"
 	"github.com/bellwether-forecast/bellwether/libs/stage"
-	"github.com/bellwether-forecast/bellwether/services/validator/internal/check"
 )
 
 // run is the judgement of one batch.

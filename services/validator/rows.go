@@ -6,11 +6,11 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/bellwether-forecast/bellwether/libs/check"
 	"github.com/bellwether-forecast/bellwether/libs/record"
 	"github.com/bellwether-forecast/bellwether/libs/series"
 	"github.com/bellwether-forecast/bellwether/libs/stage"
 	"github.com/bellwether-forecast/bellwether/libs/wire"
-	"github.com/bellwether-forecast/bellwether/services/validator/internal/check"
 )
 
 // rows returns the rows of the batch. Observations come last: a value that is found in the record then has its verdict

@@ -3,9 +3,9 @@ package validator
 import (
 	"time"
 
+	"github.com/bellwether-forecast/bellwether/libs/check"
 	"github.com/bellwether-forecast/bellwether/libs/record"
 	"github.com/bellwether-forecast/bellwether/libs/series"
-	"github.com/bellwether-forecast/bellwether/services/validator/internal/check"
 	"github.com/bellwether-forecast/bellwether/services/validator/internal/window"
 )
 

@@ -8,8 +8,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"github.com/bellwether-forecast/bellwether/libs/check"
 	"github.com/bellwether-forecast/bellwether/libs/series"
-	"github.com/bellwether-forecast/bellwether/services/validator/internal/check"
 )
 
 // noon is a grid point of an hourly series.
