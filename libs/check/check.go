@@ -20,7 +20,20 @@ const (
 	Revision   Name = "revision"    // the point was known with another value
 	Gap        Name = "gap"         // grid points before this one have no value
 	Late       Name = "late"        // the point arrived long after its time
-	Spike      Name = "spike"       // the value jumped as this hour of the day does not
+	Spike      Name = "spike"       // the value jumped as this hour does not
+	Shifted    Name = "time_shift"  // the profile of the day comes some hours off its time
+	Type       Name = "type"        // the value is no number
+	Sign       Name = "sign"        // the value has the wrong sign
+	UnitChange Name = "unit"        // the value is a thousand times what it should be, or a thousandth
+	Order      Name = "order"       // the points of a batch are in no order
+	Frequency  Name = "frequency"   // the points come at another spacing than the step
+	Unknown    Name = "unknown"     // nobody asked for this series
+	DST        Name = "dst"         // an hour is lost, doubled or summed where the clock is moved
+	Swapped    Name = "swapped"     // the values are those of another series
+	Volume     Name = "volume"      // the batch has far fewer or more points than usual at this hour
+	Freshness  Name = "freshness"   // the newest point is older than usual when it becomes known
+	Silence    Name = "silence"     // a source has stopped to report
+	Parts      Name = "parts"       // the parts of a whole do not add up to it
 	Flat       Name = "flatline"    // the value has not changed for many points
 )
 

@@ -16,6 +16,7 @@ func (c Bounds) Check(v float64) (Finding, bool) {
 	f := Finding{Check: Range, Outcome: Quarantine, Observed: v}
 	switch {
 	case math.IsInf(v, 0):
+		f.Check = Type
 		f.Detail = "not finite"
 	case v <= c.Min:
 		f.Threshold = c.Min

@@ -17,6 +17,7 @@ import (
 // Codes of the error events.
 const (
 	CodeQuarantined = "quarantined_observations" // observations of the series are kept back
+	CodeBroken      = "series_broken"            // so much is kept back that nothing should be trained on the rest
 	CodeSchema      = "schema_mismatch"          // rows or whole batches are not what this version understands
 )
 
@@ -35,12 +36,14 @@ const (
 type alarms struct {
 	quarantined alarm
 	schema      alarm
+	broken      alarm
 }
 
 // assumeClear makes unknown conditions cleared.
 func (a *alarms) assumeClear() {
 	a.quarantined = max(a.quarantined, cleared)
 	a.schema = max(a.schema, cleared)
+	a.broken = max(a.broken, cleared)
 }
 
 func (h *Handler) alarmsOf(id series.ID) *alarms {
@@ -84,7 +87,34 @@ func (h *Handler) events(r *run, wrong string) []stage.Message {
 	if wrong != "" && len(malformed) == 0 {
 		malformed = []record.Quarantine{{Reason: string(check.Schema), Detail: wrong}} // a refused batch without rows
 	}
-	return h.move(out, r, &a.schema, level, passed, malformed, e)
+	out = h.move(out, r, &a.schema, level, passed, malformed, e)
+	if r.state == nil {
+		return out
+	}
+	return h.broken(out, r, a)
+}
+
+// broken reports that most of what the series says is kept back, and the end of that. After a restart the share is
+// counted anew.
+func (h *Handler) broken(out []stage.Message, r *run, a *alarms) []stage.Message {
+	b := &r.state.memory.Broken
+	opened, closed := h.checks.breaker.Check(b)
+	e := event.Error{Class: event.DataIntegrity, Code: CodeBroken}
+	switch {
+	case opened:
+		a.broken = raisedCritical
+		e.Condition, e.Severity = event.Raised, severity(a.broken)
+		e.Message = fmt.Sprintf("%.0f %% of the latest points of %s are kept back: nothing is trained on it until it recovers, forecasts go on from what passed before",
+			100*b.Share, r.batch.Series)
+		e.Attributes = map[string]string{"share": strconv.FormatFloat(b.Share, 'f', 3, 64)}
+	case closed, a.broken == unknown:
+		a.broken = cleared
+		e.Condition, e.Severity = event.Cleared, event.Info
+		e.Message = "most observations of " + r.batch.Series.String() + " pass again"
+	default:
+		return out
+	}
+	return append(out, h.say(r, e))
 }
 
 // move raises the condition at level when rows were kept back, and clears it when something passed and nothing was.
@@ -102,18 +132,23 @@ func (h *Handler) move(out []stage.Message, r *run, a *alarm, level alarm, passe
 	default:
 		return out
 	}
+	return append(out, h.say(r, e))
+}
+
+// say makes a message of an event about the series of the batch.
+func (h *Handler) say(r *run, e event.Error) stage.Message {
 	e.Subject = r.batch.Series.String()
 	at := r.batch.KnownAt
 	if at.IsZero() {
 		at = r.in.Time // a batch refused for want of a time
 	}
-	return append(out, wire.EncodeEvent(event.Event{
+	return wire.EncodeEvent(event.Event{
 		ID:       r.in.ID + "." + e.Code + "." + string(e.Condition),
 		Service:  event.Validator,
 		Instance: h.cfg.Instance,
 		At:       at,
 		Error:    &e,
-	}))
+	})
 }
 
 // describe fills message and attributes with the counts by check and one example.

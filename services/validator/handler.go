@@ -31,6 +31,8 @@ type Handler struct {
 	history History
 	states  map[series.ID]*state
 	alarms  map[series.ID]*alarms
+	sources sources
+	sums    sums
 }
 
 var (
@@ -49,6 +51,8 @@ func New(cfg Config, h History) *Handler {
 func (h *Handler) Forget() {
 	h.states = make(map[series.ID]*state)
 	h.alarms = make(map[series.ID]*alarms)
+	h.sources = newSources(h.cfg)
+	h.sums = newSums(h.cfg)
 }
 
 // Handle validates one raw batch. The error is permanent when the message is not a batch, and passing when the record
@@ -59,6 +63,9 @@ func (h *Handler) Handle(ctx context.Context, in stage.Message) (stage.Result, e
 		return stage.Result{}, fmt.Errorf("validate %s: %w", in.Subject, err)
 	}
 	wrong := check.Batch(b, 0)
+	if wrong == "" {
+		wrong, _ = h.checks.known.Check(b.Series)
+	}
 	if wrong != "" {
 		return h.refuse(in, b, wrong), nil
 	}
@@ -69,7 +76,7 @@ func (h *Handler) Handle(ctx context.Context, in stage.Message) (stage.Result, e
 	if wrong = check.Batch(b, st.window.Step()); wrong != "" {
 		return h.refuse(in, b, wrong), nil
 	}
-	r := &run{checks: h.checks, in: in, batch: b, state: st}
+	r := &run{checks: h.checks, in: in, batch: b, state: st, others: h.states, sums: h.sums}
 	r.judge()
 	return h.result(r, ""), nil
 }
@@ -88,6 +95,9 @@ func (h *Handler) result(r *run, wrong string) stage.Result {
 		res.Out = append(res.Out, m)
 	}
 	res.Out = append(res.Out, h.events(r, wrong)...)
+	if wrong == "" {
+		res.Out = append(res.Out, h.silent(r.batch, r.in)...)
+	}
 	return res
 }
 
@@ -96,11 +106,11 @@ func (h *Handler) state(ctx context.Context, b series.Batch) (*state, error) {
 	if st, ok := h.states[b.Series]; ok {
 		return st, nil
 	}
-	y, err := h.history.Tail(ctx, b.Series, windowPoints)
+	y, err := h.history.Tail(ctx, b.Series, habitPoints)
 	if err != nil {
 		return nil, fmt.Errorf("read history: %w", err)
 	}
-	st := newState(h.cfg, b, y)
+	st := newState(h.cfg, h.checks, b, y)
 	if y.Len() > 0 {
 		known, err := h.history.Newest(ctx, b.Series, y.Start, y.End())
 		if err != nil {

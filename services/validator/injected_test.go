@@ -27,9 +27,9 @@ func faults() map[string]fault {
 		}
 	}
 	return map[string]fault{
-		"unit x1000":   {scale(1000), check.Range, 0.99},
-		"unit /1000":   {scale(0.001), check.Range, 0.99},
-		"sign":         {scale(-1), check.Range, 0.99},
+		"unit x1000":   {scale(1000), check.UnitChange, 0.99},
+		"unit /1000":   {scale(0.001), check.UnitChange, 0.99},
+		"sign":         {scale(-1), check.Sign, 0.99},
 		"zero":         {scale(0), check.Range, 0.99},
 		"spike x1.6":   {scale(1.6), check.Spike, 0.75},
 		"drop to half": {scale(0.5), check.Spike, 0.75},

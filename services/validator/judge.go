@@ -16,9 +16,12 @@ type run struct {
 	in     stage.Message
 	batch  series.Batch
 	state  *state // nil when the batch is refused
+	others map[series.ID]*state
+	sums   sums
 
 	points []point
 	kept   []record.Quarantine
+	found  [8]check.Finding // of the habits of one point, reused
 }
 
 // point is the verdict on one point of the batch and what follows from it.
@@ -46,18 +49,33 @@ func (p *point) note(f check.Finding) {
 func (r *run) judge() {
 	obs := r.batch.Obs
 	byTime := func(a, b series.Observation) int { return a.TS.Compare(b.TS) }
+	order, turn, mixed := check.Ordered(obs)
+	turned := time.Time{}
+	if mixed {
+		turned = obs[turn].TS
+	}
 	if !slices.IsSortedFunc(obs, byTime) {
 		slices.SortStableFunc(obs, byTime)
 	}
+	foreign, mistaken := r.relabelled()
 	r.points = make([]point, 0, len(obs)+len(r.state.resend))
 	for i := 0; i < len(obs); {
+		if mistaken && r.news(obs[i]) {
+			r.points = append(r.points, r.keep(point{ts: obs[i].TS, value: obs[i].Value, verdict: true}, i, foreign))
+			i++
+			continue
+		}
 		p := r.observation(i)
 		for i++; i < len(obs) && obs[i].TS.Equal(p.ts); i++ {
 			p = r.twin(p, i)
 		}
 		r.points = append(r.points, p)
 	}
+	if mixed {
+		r.remark(turned, order)
+	}
 	r.unit()
+	r.whole()
 	r.repeatTail()
 	for i, m := range r.batch.Malformed {
 		r.kept = append(r.kept, r.malformed(i, m))
@@ -92,6 +110,9 @@ func (r *run) observation(i int) point {
 		p.note(f)
 		return p
 	}
+	if f, bad := r.checks.negative.Check(o.Value, r.state.level()); bad {
+		return r.keep(p, i, f)
+	}
 	if f, bad := r.checks.bounds.Check(o.Value); bad {
 		return r.keep(p, i, f)
 	}
@@ -100,10 +121,16 @@ func (r *run) observation(i int) point {
 	if old, ok := w.At(g); ok && old == o.Value {
 		return r.repeat(p, g)
 	}
-	level := r.state.level()
+	level, m := r.state.level(), r.state.memory
 	if f, bad := r.checks.relative.Check(o.Value, level); bad {
+		if u, scaled := r.checks.scale.Check(o.Value, level.Median); scaled {
+			f = u
+		}
 		p = r.keep(p, i, f)
 		return r.release(p, g, level)
+	}
+	if f, bad := r.checks.daylight.Summed(m.Clock(), o.TS, o.Value, m.Expected(o.TS)); bad {
+		return r.keep(p, i, f)
 	}
 	return r.accept(p, g)
 }
@@ -133,7 +160,14 @@ func (r *run) accept(p point, g int64) point {
 			p.note(f)
 		}
 	} else {
-		if f, hole := check.Hole(w.Missing(g)); hole {
+		for _, f := range r.sums.add(r.batch.Series, r.batch.Step, p.ts, p.value) {
+			p.note(f)
+		}
+		missing := w.Missing(g)
+		if f, hole := check.Hole(missing); hole {
+			p.note(f)
+		}
+		if f, lost := r.checks.daylight.Lost(r.state.memory.Clock(), p.ts, missing, w.Step()); lost {
 			p.note(f)
 		}
 		if r.batch.Origin == series.Refresh { // a backfill is late by nature
@@ -143,27 +177,11 @@ func (r *run) accept(p point, g int64) point {
 		}
 	}
 	r.state.accept(g, p.value, r.batch.KnownAt)
-	if f, spike := r.spike(g, p.value); spike {
-		p.note(f)
-	}
-	if f, flat := r.checks.flat.Check(p.value, w.Run(g)); flat {
+	for _, f := range r.state.memory.Observe(r.checks.habits, p.ts, p.value, r.found[:0]) {
 		p.note(f)
 	}
 	p.observation, p.forward = true, true
 	return p
-}
-
-// spike compares the change into g with the same hour of earlier days. Steps that do not divide a day have none.
-func (r *run) spike(g int64, v float64) (check.Finding, bool) {
-	w := r.state.window
-	const day = 24 * time.Hour
-	if day%w.Step() != 0 || w.Step() == day || !w.Has(g-1) {
-		return check.Finding{}, false
-	}
-	var at, before [spikeDays]float64
-	a, b := w.Days(g, int64(day/w.Step()), at[:0], before[:0])
-	last, _ := w.At(g - 1)
-	return r.checks.jump.Check(v, last, check.Days{At: a, Before: b})
 }
 
 // twin decides another report of the point of p, observation i.
@@ -177,6 +195,9 @@ func (r *run) twin(p point, i int) point {
 		f.Outcome = check.Flag // of the point; its value stands
 		if p.verdict {
 			p.note(f)
+			if d, moved := r.checks.daylight.Twice(r.state.memory.Clock(), p.ts, p.value, o.Value); moved {
+				p.note(d)
+			}
 		}
 		return p
 	}
@@ -199,6 +220,9 @@ func (r *run) twin(p point, i int) point {
 func (r *run) keep(p point, i int, f check.Finding) point {
 	p.note(f)
 	r.kept = append(r.kept, r.quarantine(i, f))
+	if o := r.batch.Obs[i]; f.Check != check.OffGrid && f.Check != check.Future {
+		r.state.memory.Reject(o.TS, o.Value)
+	}
 	return p
 }
 

@@ -14,6 +14,7 @@ import (
 // count begins again.
 type state struct {
 	window *window.Window
+	memory *check.Memory
 	unit   string
 	held   []held // increasing, in agreement with each other
 
@@ -30,7 +31,7 @@ type held struct {
 }
 
 // newState returns the state of the series of b with the recorded values y, which may be empty.
-func newState(cfg Config, b series.Batch, y series.Series) *state {
+func newState(cfg Config, c checks, b series.Batch, y series.Series) *state {
 	st := &state{unit: b.Unit}
 	step := b.Step
 	if y.Observed() > 0 {
@@ -40,8 +41,14 @@ func newState(cfg Config, b series.Batch, y series.Series) *state {
 		}
 	}
 	st.window = window.New(step, windowPoints, referencePoints, cfg.LevelPoints)
-	st.window.Load(y)
-	if l := st.level(); l.N >= cfg.MinReference && !cfg.checks().relative.Fits(l.Recent, l.Median) {
+	st.window.Load(y.Tail(windowPoints))
+	zone, err := time.LoadLocation(b.Zone)
+	if err != nil {
+		zone = time.UTC // the hour of the week is then that of UTC, which is no reason to refuse the values
+	}
+	st.memory = check.NewMemory(step, zone)
+	st.learn(c, y)
+	if l := st.level(); l.N >= cfg.MinReference && !c.relative.Fits(l.Recent, l.Median) {
 		st.resend = observed(y.Tail(2 * cfg.LevelPoints))
 	}
 	return st
@@ -51,6 +58,17 @@ func newState(cfg Config, b series.Batch, y series.Series) *state {
 func (st *state) date(known []series.Revision) {
 	for _, r := range known {
 		st.window.Date(st.window.Grid(r.TS), r.KnownAt)
+	}
+}
+
+// learn learns the habits of the series from the record. What its checks find there has been said before.
+func (st *state) learn(c checks, y series.Series) {
+	habits := c.habits
+	habits.Frozen = false
+	for i, v := range y.Values {
+		if v == v { // not NaN
+			st.memory.Observe(habits, y.Time(i), v, nil)
+		}
 	}
 }
 

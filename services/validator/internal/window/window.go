@@ -120,27 +120,6 @@ func (w *Window) Run(g int64) int {
 	}
 }
 
-// Days appends the values at g - period, g - 2 period, ... to at, and the values one point before them to before, as
-// far as their capacity goes. Days that lack one of the two are left out.
-func (w *Window) Days(g, period int64, at, before []float64) ([]float64, []float64) {
-	size := int64(len(w.values))
-	oldest := w.newest - size + 1
-	for p := g - period; p >= oldest && len(at) < cap(at); p -= period {
-		if p > w.newest || p == oldest {
-			continue // no value, or none before it
-		}
-		i := w.slot(p)
-		j := i - 1
-		if j < 0 {
-			j += len(w.values)
-		}
-		if x, y := w.values[i], w.values[j]; x == x && y == y { // neither is NaN
-			at, before = append(at, x), append(before, y)
-		}
-	}
-	return at, before
-}
-
 // Put sets the value at g, moving the window forward when g is newer than all it holds. A point older than the window
 // is left out. v is not NaN.
 func (w *Window) Put(g int64, v float64, knownAt time.Time) {

@@ -179,19 +179,3 @@ func BenchmarkPut(b *testing.B) {
 	}
 	_ = sink
 }
-
-func TestDays(t *testing.T) {
-	t.Parallel()
-	w := window.New(time.Hour, size, long, short)
-	for _, g := range []int64{70, 75, 79, 80, 84, 85, 89, 90, 94, 95, 100} { // 75 has no value before it
-		w.Put(g, float64(g), time.Time{})
-	}
-	at, before := w.Days(100, 5, make([]float64, 0, 3), make([]float64, 0, 3))
-	if !slices.Equal(at, []float64{95, 90, 85}) || !slices.Equal(before, []float64{94, 89, 84}) {
-		t.Errorf("Days of 3 = %v, %v, want 95 90 85 and the values before them", at, before)
-	}
-	at, _ = w.Days(100, 5, make([]float64, 0, 9), make([]float64, 0, 9))
-	if !slices.Equal(at, []float64{95, 90, 85, 80}) {
-		t.Errorf("Days of 9 = %v, want 95 90 85 80", at)
-	}
-}
