@@ -102,6 +102,9 @@ bench-eia: ## Day-ahead forecasts of 27 balancing authorities over a year beside
 bench-peers: ## Accuracy and seconds beside statsforecast and mlforecast, fetched into a virtual environment under .cache
 	@go build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./e2e/cmd/benchpeers
 	@nice -n 10 ./bin/benchpeers
+.PHONY: bench-validate
+bench-validate: ## Inject faults into hourly demand and measure what the validator finds (about 5 minutes; BELLWETHER_DATA= names the data folder)
+	@go run ./e2e/cmd/benchvalidate
 
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for FUZZTIME

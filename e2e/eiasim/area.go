@@ -78,3 +78,9 @@ func newAreas(ids []string) ([]area, error) {
 	})
 	return slices.CompactFunc(areas, func(a, b area) bool { return a.ID == b.ID }), nil
 }
+
+// Zone returns the time zone of the area with this id.
+func Zone(id string) (string, error) {
+	a, err := newArea(id)
+	return a.Zone, err
+}

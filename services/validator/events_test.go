@@ -75,7 +75,7 @@ func TestEventConditions(t *testing.T) {
 	}
 	// A restarted process does not know what its predecessor raised: it clears, and says so once.
 	h.Forget()
-	want := []string{"quarantined_observations cleared info", "schema_mismatch cleared info"}
+	want := []string{"quarantined_observations cleared info", "schema_mismatch cleared info", "series_broken cleared info"}
 	if diff := cmp.Diff(want, conditions(deliver(t, h, s, message(good("g5", 133))).events)); diff != "" {
 		t.Errorf("after a restart: events mismatch (-want +got):\n%s", diff)
 	}
