@@ -34,6 +34,7 @@ const (
 	Freshness  Name = "freshness"   // the newest point is older than usual when it becomes known
 	Silence    Name = "silence"     // a source has stopped to report
 	Parts      Name = "parts"       // the parts of a whole do not add up to it
+	Released   Name = "released"    // kept back, and released by a person
 	Flat       Name = "flatline"    // the value has not changed for many points
 )
 

@@ -28,16 +28,17 @@ type Output struct {
 type Commands struct {
 	cli.File
 
-	Up        Up        `cmd:"" help:"Run the pipeline: all five services with the embedded bus and store, or a part of it."`
-	Demo      Demo      `cmd:"" help:"Show the whole pipeline at work on replayed demand, with one fault of each kind."`
-	Status    Status    `cmd:"" help:"Show services, backlogs, series, forecasts and open alerts."`
-	Alerts    Alerts    `cmd:"" help:"Print open alerts, then follow new ones."`
-	SQL       SQL       `cmd:"" help:"Ask the record a question."`
-	DLQ       DLQ       `cmd:"" help:"Look at messages that were given up, and replay or discard them."`
-	Train     Train     `cmd:"" help:"Ask for new models."`
-	Refresh   Refresh   `cmd:"" help:"Ask the ingestor to fetch now."`
-	Provision Provision `cmd:"" help:"Create or update the streams, buckets and schedules of a NATS server."`
-	Migrate   Migrate   `cmd:"" help:"Create or update the tables of a ClickHouse server."`
+	Up         Up         `cmd:"" help:"Run the pipeline: all five services with the embedded bus and store, or a part of it."`
+	Demo       Demo       `cmd:"" help:"Show the whole pipeline at work on replayed demand, with one fault of each kind."`
+	Status     Status     `cmd:"" help:"Show services, backlogs, series, forecasts and open alerts."`
+	Alerts     Alerts     `cmd:"" help:"Print open alerts, then follow new ones."`
+	SQL        SQL        `cmd:"" help:"Ask the record a question."`
+	DLQ        DLQ        `cmd:"" help:"Look at messages that were given up, and replay or discard them."`
+	Quarantine Quarantine `cmd:"" help:"Look at observations that were kept back, and release or discard them."`
+	Train      Train      `cmd:"" help:"Ask for new models."`
+	Refresh    Refresh    `cmd:"" help:"Ask the ingestor to fetch now."`
+	Provision  Provision  `cmd:"" help:"Create or update the streams, buckets and schedules of a NATS server."`
+	Migrate    Migrate    `cmd:"" help:"Create or update the tables of a ClickHouse server."`
 }
 
 // Main runs the command until it is done or SIGTERM or SIGINT comes, and returns the exit code.

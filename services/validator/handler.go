@@ -62,6 +62,10 @@ func (h *Handler) Handle(ctx context.Context, in stage.Message) (stage.Result, e
 	if err != nil {
 		return stage.Result{}, fmt.Errorf("validate %s: %w", in.Subject, err)
 	}
+	decision, held, err := wire.DecodeDecision(in)
+	if err != nil {
+		return stage.Result{}, fmt.Errorf("validate %s: %w", in.Subject, err)
+	}
 	wrong := check.Batch(b, 0)
 	if wrong == "" {
 		wrong, _ = h.checks.known.Check(b.Series)
@@ -77,6 +81,9 @@ func (h *Handler) Handle(ctx context.Context, in stage.Message) (stage.Result, e
 		return h.refuse(in, b, wrong), nil
 	}
 	r := &run{checks: h.checks, in: in, batch: b, state: st, others: h.states, sums: h.sums}
+	if decision != "" {
+		return r.decide(decision, held)
+	}
 	r.judge()
 	return h.result(r, ""), nil
 }
