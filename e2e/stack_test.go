@@ -46,6 +46,8 @@ type stack struct {
 	cmd   *exec.Cmd
 	bus   *natsio.Bus
 	store *chio.Store
+
+	busURL, storeAddr string
 }
 
 // start runs the whole pipeline on dir: bellwether up. Every start gets new ports.
@@ -102,6 +104,7 @@ func launch(t *testing.T, dir string, args ...string) *stack {
 
 func (s *stack) connect(busURL, storeAddr string) {
 	s.t.Helper()
+	s.busURL, s.storeAddr = busURL, storeAddr
 	var err error
 	if s.bus, err = natsio.Connect(s.t.Context(), natsio.Config{URL: busURL}, zap.NewNop(), nil); err != nil {
 		s.t.Fatal(err)
