@@ -106,6 +106,10 @@ bench-peers: ## Accuracy and seconds beside statsforecast and mlforecast, fetche
 bench-validate: ## Inject faults into hourly demand and measure what the validator finds (about 5 minutes; BELLWETHER_DATA= names the data folder)
 	@go run ./e2e/cmd/benchvalidate
 
+.PHONY: bench-nab
+bench-nab: ## Score the spike and level tests on the Numenta Anomaly Benchmark (BELLWETHER_DATA= names the data folder)
+	@go run ./e2e/cmd/benchnab
+
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for FUZZTIME
 	@grep -rlE --include='*_test.go' '^func Fuzz' $(MODULES) | xargs -r -n1 dirname | sort -u | while read -r dir; do \
