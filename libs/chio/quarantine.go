@@ -3,8 +3,12 @@ package chio
 import (
 	"context"
 	"fmt"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 
 	"github.com/bellwether-forecast/bellwether/libs/record"
+	"github.com/bellwether-forecast/bellwether/libs/series"
 )
 
 // QuarantineQuery chooses rows in quarantine. Empty fields choose all.
@@ -41,4 +45,29 @@ func (s *Store) Quarantine(ctx context.Context, q QuarantineQuery) ([]record.Qua
 		rows[i].TS, rows[i].KnownAt, rows[i].UpdatedAt = rows[i].TS.UTC(), rows[i].KnownAt.UTC(), rows[i].UpdatedAt.UTC()
 	}
 	return rows, nil
+}
+
+// Held returns, of the grid points of a series in (from, to], how many have an observation, and how many have none
+// because all that was reported of them is in quarantine.
+func (s *Store) Held(ctx context.Context, id series.ID, from, to time.Time) (accepted, held uint64, err error) {
+	const query = `
+		WITH observed AS
+		(
+			SELECT DISTINCT ts FROM observations
+			WHERE series = {series:String} AND ts > fromUnixTimestamp64Milli({from:Int64}) AND ts <= fromUnixTimestamp64Milli({to:Int64})
+		)
+		SELECT
+			(SELECT count() FROM observed) AS accepted,
+			(
+				SELECT uniqExact(ts) FROM v_quarantine
+				WHERE series = {series:String} AND status = 'held' AND ts NOT IN (SELECT ts FROM observed)
+					AND ts > fromUnixTimestamp64Milli({from:Int64}) AND ts <= fromUnixTimestamp64Milli({to:Int64})
+			) AS held`
+	err = s.each(ctx, query, params{"series": id.String(), "from": from.UnixMilli(), "to": to.UnixMilli()}, func(rows driver.Rows) error {
+		return rows.Scan(&accepted, &held)
+	})
+	if err != nil {
+		return 0, 0, fmt.Errorf("count what is held of %s: %w", id, err)
+	}
+	return accepted, held, nil
 }

@@ -13,6 +13,8 @@ type Config struct {
 	Stride  int           `help:"Grid points between origins." default:"25"`
 	Horizon int           `help:"Steps forecast at each origin." default:"48"`
 	Refit   int           `help:"Backtest origins served by one fit; 1 fits anew at each." default:"4"`
+
+	HeldShare float64 `help:"Nothing is trained on a series, unless by hand, while more than this share of its last week is in quarantine; 0 means never." default:"0.25"`
 }
 
 // Validate reports every bad field.
@@ -28,6 +30,9 @@ func (c Config) Validate() error {
 		if f.value < 1 {
 			errs = append(errs, fmt.Errorf("%s: %d is not positive", f.name, f.value))
 		}
+	}
+	if c.HeldShare < 0 || c.HeldShare >= 1 {
+		errs = append(errs, fmt.Errorf("held-share: %g is not in [0, 1)", c.HeldShare))
 	}
 	return errors.Join(errs...)
 }

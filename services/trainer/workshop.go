@@ -32,6 +32,8 @@ type Record interface {
 	Revisions(ctx context.Context, id series.ID, from, to, asOf time.Time) (series.Revised, error)
 	// Champion returns the model that serves id now; false when there is none.
 	Champion(ctx context.Context, id series.ID) (forecast.Model, bool, error)
+	// Held counts grid points in (from, to] that have an observation, and those of which all reports are in quarantine.
+	Held(ctx context.Context, id series.ID, from, to time.Time) (accepted, held uint64, err error)
 }
 
 // Artifacts keeps fitted models by name. Putting the same bytes under the same name again changes nothing.
@@ -68,6 +70,9 @@ func (w *Workshop) Handle(ctx context.Context, in stage.Message) (stage.Result, 
 	job, err := wire.DecodeJob(in.Data)
 	if err != nil {
 		return stage.Result{}, err
+	}
+	if why, err := w.broken(ctx, job); err != nil || why != "" {
+		return w.hold(job, in, why), err
 	}
 	made, err := w.train(ctx, job)
 	switch {

@@ -24,7 +24,7 @@ import (
 var (
 	pjm = series.ID{Source: "eia", Key: "PJM"}
 	t0  = time.Date(2023, 1, 2, 0, 0, 0, 0, time.UTC)
-	cfg = Config{History: 9600 * time.Hour, Origins: 8, Stride: 25, Horizon: 48, Refit: 4}
+	cfg = Config{History: 9600 * time.Hour, Origins: 8, Stride: 25, Horizon: 48, Refit: 4, HeldShare: 0.25}
 )
 
 type memory struct {
@@ -33,6 +33,7 @@ type memory struct {
 	artifacts map[string][]byte
 	broken    error
 	asked     []time.Time // asOf of every read
+	held      uint64      // points of the last week, of 168
 }
 
 // history returns n hours with daily and weekly seasons, a workday effect and a little deterministic noise.
@@ -61,6 +62,10 @@ func (m *memory) Champion(context.Context, series.ID) (forecast.Model, bool, err
 		return forecast.Model{}, false, nil
 	}
 	return *m.champion, true, nil
+}
+
+func (m *memory) Held(context.Context, series.ID, time.Time, time.Time) (accepted, held uint64, err error) {
+	return 168 - m.held, m.held, nil
 }
 
 func (m *memory) Put(_ context.Context, name string, data []byte) error {

@@ -16,8 +16,8 @@ const UnknownError = "unknown_error"
 func Codes() []string {
 	return []string{
 		"upstream_unavailable", "upstream_schema", "upstream_rejected",
-		"bad_configuration", "quarantined_observations", "schema_mismatch",
-		"training_failed", "store_unavailable", "handler_failed", "dead_letter", UnknownError,
+		"bad_configuration", "quarantined_observations", "schema_mismatch", "series_broken", "source_silent",
+		"training_failed", "training_held", "store_unavailable", "handler_failed", "dead_letter", UnknownError,
 	}
 }
 

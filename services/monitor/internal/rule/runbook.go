@@ -25,6 +25,10 @@ func firstStep(name, subject string) string {
 		return fmt.Sprintf("ask the source for the newest data by hand, and read the refresh log: SELECT * FROM v_ingest_runs ORDER BY started_at DESC LIMIT 10; subject %s", subject)
 	case ForecastDrift:
 		return fmt.Sprintf("a retraining was asked for; see whether it helps: SELECT target_ts, actual, mean, scaled_error FROM v_scores WHERE series = '%s' ORDER BY target_ts DESC LIMIT 48", subject)
+	case "series_broken", "training_held":
+		return fmt.Sprintf("bellwether quarantine list --series=%s", subject)
+	case "source_silent":
+		return fmt.Sprintf("SELECT started_at, status, error FROM v_ingest_runs WHERE source = '%s' ORDER BY started_at DESC LIMIT 10", subject)
 	case "quarantined_observations", "schema_mismatch":
 		return fmt.Sprintf("SELECT * FROM v_quarantine WHERE status = 'held' ORDER BY known_at DESC LIMIT 20; subject %s", subject)
 	case "training_failed":
