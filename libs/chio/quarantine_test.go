@@ -11,7 +11,10 @@ import (
 // Ten hours: 0 to 4 observed, 5 to 7 held, 3 held and corrected since, 8 discarded, 9 never reported.
 func TestQuarantine(t *testing.T) {
 	s := open(t)
-	rows := observed("eia.PJM", 5, 1)
+	var rows []stage.Row
+	for i := range 5 {
+		rows = append(rows, observed("eia.PJM", i, 1)...)
+	}
 	for i, status := range map[int]string{5: "held", 6: "held", 7: "held", 3: "held", 8: "discarded"} {
 		rows = append(rows, record.Quarantine{
 			Series: "eia.PJM", RecordID: string(rune('a' + i)), TS: hour(i), Value: float64(i), Reason: "unit", Detail: "x", KnownAt: hour(i), Status: status, UpdatedAt: hour(i),
