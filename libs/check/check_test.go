@@ -330,12 +330,30 @@ func TestDelay(t *testing.T) {
 func TestFlatline(t *testing.T) {
 	t.Parallel()
 	c := check.Flatline{Need: 6}
-	f, found := c.Check(7, 5)
+	f, found := c.Check(7, 5, check.Equal{})
 	expect(t, nil, f, found)
-	f, found = check.Flatline{}.Check(7, 100)
+	f, found = check.Flatline{}.Check(7, 100, check.Equal{})
 	expect(t, nil, f, found)
-	f, found = c.Check(7, 6)
+	f, found = c.Check(7, 6, check.Equal{})
 	expect(t, &check.Finding{
 		Check: check.Flat, Outcome: check.Flag, Observed: 6, Expected: 7, Threshold: 6, Detail: "7 for 6 points or more",
 	}, f, found)
+}
+
+// TestFlatlineLearns: the chance that n - 1 values in a row repeat the one before must be below the rate. A share of
+// 0.001 needs two repetitions for 1e-5, a share of 0.2 eight, of which the most allowed is taken.
+func TestFlatlineLearns(t *testing.T) {
+	t.Parallel()
+	c := check.Flatline{Need: 6, Rate: 1e-5}
+	for _, tc := range []struct {
+		equal check.Equal
+		need  int
+	}{{check.Equal{Share: 0.001, N: 1e6}, 3}, {check.Equal{}, 4}, {check.Equal{Share: 0.2, N: 1e6}, 6}} {
+		if _, found := c.Check(7, tc.need-1, tc.equal); found {
+			t.Errorf("%v: %d equal points flagged, want %d to be needed", tc.equal, tc.need-1, tc.need)
+		}
+		if _, found := c.Check(7, tc.need, tc.equal); !found {
+			t.Errorf("%v: %d equal points not flagged", tc.equal, tc.need)
+		}
+	}
 }

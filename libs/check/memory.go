@@ -18,9 +18,9 @@ type Habits struct {
 // DefaultHabits returns the documented defaults.
 func DefaultHabits() Habits {
 	return Habits{
-		Step:  Step{Rate: 3e-4, Least: 6, Most: 8, Onset: 2.5, Stay: 3, Share: 0.14},
-		Shift: TimeShift{Limit: 20},
-		Flat:  Flatline{Need: 6},
+		Step:  Step{Rate: 5e-5, Least: 6, Most: 10, Onset: 3.5, Stay: 4, Share: 0.15},
+		Shift: TimeShift{Limit: 30},
+		Flat:  Flatline{Need: 6, Rate: 1e-5},
 	}
 }
 
@@ -34,6 +34,7 @@ type State struct {
 	Last     float64 // newest accepted value
 	At       int64   // its time in Unix seconds; 0 means none
 	Run      int64   // points up to it with its value
+	Equal    Equal
 	Recent   [hoursOfDay]Sample
 	Amounts  Amounts
 	Ages     Ages
@@ -114,11 +115,15 @@ func (m *Memory) forget() {
 
 // flat counts points of the same value.
 func (m *Memory) flat(c Habits, gap int64, v float64, out []Finding) []Finding {
-	if gap != 1 || v != m.Last {
+	same := gap == 1 && v == m.Last
+	if gap == 1 && m.Run < 2 && !c.Frozen {
+		m.Equal.learn(same)
+	}
+	if !same {
 		m.Run = 0
 	}
 	m.Run++
-	if f, flat := c.Flat.Check(v, int(m.Run)); flat {
+	if f, flat := c.Flat.Check(v, int(m.Run), m.Equal); flat {
 		out = append(out, f)
 	}
 	return out

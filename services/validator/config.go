@@ -33,10 +33,10 @@ type Config struct {
 	FutureTolerance time.Duration `help:"How far a point may lie after the time it became known." default:"1h"`
 	LateAfter       time.Duration `help:"Refreshed points that became known later than this after their time are flagged; 0 means never." default:"24h"`
 	RevisionLimit   float64       `help:"Revisions by more than this share of the old value are flagged." default:"0.2"`
-	SpikeRate       float64       `help:"False alarm rate of spikes, a point; the threshold of each series is learned for it, between 6 and 8 deviations. 0 means no spikes are flagged." default:"0.0003"`
-	LevelShare      float64       `help:"Jumps by at least this share of the level that stay are flagged as a level shift; 0 means never." default:"0.14"`
-	ShiftEvidence   float64       `help:"Evidence, in nats, that the profile of the day comes at another hour, above which points are flagged; 0 means never." default:"20"`
-	FlatPoints      int           `help:"Points in a row with the same value that are flagged; 0 means never." default:"6"`
+	SpikeRate       float64       `help:"False alarm rate of spikes, a point; the threshold of each series is learned for it, between 6 and 10 deviations. 0 means no spikes are flagged." default:"0.00005"`
+	LevelShare      float64       `help:"Jumps by at least this share of the level that stay are flagged as a level shift; 0 means never." default:"0.15"`
+	ShiftEvidence   float64       `help:"Evidence, in nats, that the profile of the day comes at another hour, above which points are flagged; 0 means never." default:"30"`
+	FlatPoints      int           `help:"Points in a row with the same value that are flagged in any series; fewer, at least 3, in one whose values rarely repeat. 0 means never." default:"6"`
 	RelabelPoints   int           `help:"Revised points equal to recorded ones of another hour, or another series, that keep back the batch; 0 means never." default:"6"`
 	VolumeFactor    float64       `help:"Refreshes with more than this many times the usual points at that hour of the week, or less than its inverse, are flagged; 0 means never." default:"3"`
 	FreshnessFactor float64       `help:"Refreshes whose newest point is older than this many times the usual age are flagged; 0 means never." default:"3"`
@@ -64,9 +64,9 @@ func DefaultConfig() Config {
 		FutureTolerance: time.Hour,
 		LateAfter:       24 * time.Hour,
 		RevisionLimit:   0.2,
-		SpikeRate:       0.0003,
-		LevelShare:      0.14,
-		ShiftEvidence:   20,
+		SpikeRate:       0.00005,
+		LevelShare:      0.15,
+		ShiftEvidence:   30,
 		FlatPoints:      6,
 		RelabelPoints:   6,
 		VolumeFactor:    3,
