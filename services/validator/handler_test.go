@@ -125,7 +125,7 @@ func TestHandleVerdicts(t *testing.T) {
 		},
 		"flatline": {
 			[]series.Observation{at(192, 1000), at(193, 1000), at(194, 1000), at(195, 1000), at(196, 1000), at(197, 1000)},
-			[]verdict{pass, pass, pass, pass, pass, {"flag", []string{"flatline"}}},
+			[]verdict{pass, pass, pass, {"flag", []string{"flatline"}}, {"flag", []string{"flatline"}}, {"flag", []string{"flatline"}}},
 			[]series.Observation{at(192, 1000), at(193, 1000), at(194, 1000), at(195, 1000), at(196, 1000), at(197, 1000)},
 		},
 	} {
