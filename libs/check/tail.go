@@ -6,7 +6,7 @@ import "math"
 // rate: peaks over a base, whose excess is taken as exponential (Siffer et al., Anomaly Detection in Streams with
 // Extreme Value Theory, KDD 2017, section 4, with the shape of the tail fixed at 0). It needs three numbers.
 //
-// A prior of PriorWeight values with the rate and the mean excess of a Laplace distribution in units of its standard
+// A prior of four weeks values with the rate and the mean excess of a Laplace distribution in units of its standard
 // deviation keeps early thresholds sane.
 type Tail struct {
 	N    float64 // values seen, old ones fading
@@ -19,7 +19,7 @@ const (
 	tailExcess  = math.Sqrt2 / 2  // mean excess of a Laplace distribution of standard deviation 1
 	tailRate    = 0.01            // its share beyond the base, about
 	tailMemory  = 2 * 8766.0      // values after which half is forgotten: two years of hours
-	PriorWeight = 4 * hoursOfWeek // values the prior counts for
+	priorWeight = 4 * hoursOfWeek // values the prior counts for
 	tailMost    = 10.0            // an excess counts at most this: corruption that nobody noticed must not blunt the test
 )
 
@@ -37,8 +37,8 @@ func (t *Tail) Add(x float64) {
 
 // Threshold returns what a value exceeds with probability rate.
 func (t *Tail) Threshold(rate float64) float64 {
-	n := t.N + PriorWeight
-	over := t.Over + tailRate*PriorWeight
-	mean := (t.Sum + tailRate*PriorWeight*tailExcess) / over
+	n := t.N + priorWeight
+	over := t.Over + tailRate*priorWeight
+	mean := (t.Sum + tailRate*priorWeight*tailExcess) / over
 	return tailBase + mean*math.Log(max(over/(n*rate), 1))
 }

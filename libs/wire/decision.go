@@ -23,8 +23,8 @@ const (
 // headerDecision and headerHeld carry a decision and the row it is about on a raw batch, which goes the way of all raw
 // batches, so that the validator remains the only writer of what it decides.
 const (
-	headerDecision = "Bellwether-Decision"
-	headerHeld     = "Bellwether-Held"
+	headerDecision = "Bw-Decision"
+	headerHeld     = "Bw-Held"
 )
 
 // EncodeDecision returns the message that tells the validator of a decision. b describes the series, without

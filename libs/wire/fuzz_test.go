@@ -18,7 +18,8 @@ func seeds() [][]byte {
 	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	id := series.ID{Source: "eia", Key: "PJM"}
 	return [][]byte{
-		nil, []byte("x"), {0x0a, 0xff, 0xff, 0xff, 0xff, 0x0f},
+		nil, []byte("x"),
+		{0x0a, 0xff, 0xff, 0xff, 0xff, 0x0f},
 		EncodeBatch(series.Batch{
 			Series: id, SchemaVersion: 1, Unit: "MWh", Zone: "UTC", Step: time.Hour, KnownAt: at, RunID: "r",
 			Obs: []series.Observation{{TS: at, Value: math.NaN()}, {TS: at, Value: 1}}, Malformed: []series.Malformed{{Period: "p", Payload: "x", Reason: "y"}},

@@ -120,9 +120,15 @@ func (s *QuarantineShow) Run(ctx context.Context, out Output, q *Quarantine) err
 		return err
 	}
 	for _, line := range [][2]string{
-		{"record", r.RecordID}, {"series", r.Series}, {"period", r.Period}, {"value", fmt.Sprint(r.Value)},
-		{"reason", r.Reason}, {"detail", r.Detail}, {"status", r.Status + " since " + r.UpdatedAt.Format(time.RFC3339)},
-		{"known", r.KnownAt.Format(time.RFC3339) + " by run " + r.RunID}, {"payload", r.Payload},
+		{"record", r.RecordID},
+		{"series", r.Series},
+		{"period", r.Period},
+		{"value", fmt.Sprint(r.Value)},
+		{"reason", r.Reason},
+		{"detail", r.Detail},
+		{"status", r.Status + " since " + r.UpdatedAt.Format(time.RFC3339)},
+		{"known", r.KnownAt.Format(time.RFC3339) + " by run " + r.RunID},
+		{"payload", r.Payload},
 	} {
 		fmt.Fprintf(out.Out, "%-10s %s\n", line[0], line[1])
 	}
