@@ -23,7 +23,7 @@ import (
 // options are the flags of the command.
 type options struct {
 	Data string   `help:"Folder with the demand file; generated demand is used when it is not there." env:"BELLWETHER_DATA" default:"../shared/data"`
-	Only []string `help:"Names of the faults to inject; empty means all."`
+	Only []string `help:"Name of a fault to inject; may be repeated. None means all." sep:"none"`
 }
 
 // Main runs the command and returns the exit code.
