@@ -15,6 +15,9 @@ func (t *Test) kill(ctx context.Context) error {
 		return err
 	}
 	for _, p := range pods {
+		if t.spent("the kill of " + p.Name) {
+			return nil
+		}
 		t.c.say("kill %s", p.Name)
 		if _, err := t.c.kubectl(ctx, "delete", "pod", p.Name, "--grace-period=0", "--force"); err != nil {
 			return err
@@ -52,6 +55,9 @@ func (t *Test) roll(ctx context.Context) error {
 		return err
 	}
 	for _, w := range workloads {
+		if t.spent("the rollout of " + w) {
+			return nil
+		}
 		t.c.say("roll %s", w)
 		if _, err := t.c.kubectl(ctx, "rollout", "restart", w); err != nil {
 			return err

@@ -19,6 +19,7 @@ type Test struct {
 	Volumes   string        // folder for volumes when the cluster makes none; empty leaves them to the cluster
 	SkipBuild bool          // the images are there
 	Only      []string      // disturbances to try, see disturbances; empty means all
+	Budget    time.Duration // no disturbance is begun later than this after the traffic; 0 means no limit
 	Patience  time.Duration // longest wait for any one thing
 	Log       io.Writer     // progress
 
@@ -26,6 +27,7 @@ type Test struct {
 	info    eiasim.Info
 	start   time.Time
 	traffic *traffic
+	until   time.Time // see Budget
 	result  Result
 }
 
@@ -69,6 +71,7 @@ func (t *Test) Run(ctx context.Context) (Result, error) {
 		return t.result, err
 	}
 	t.traffic.run(ctx)
+	t.until = time.Now().Add(t.Budget)
 	err = t.disturb(ctx)
 	end, hours, longest := t.traffic.stop()
 	t.result.Unavailable = longest
@@ -103,7 +106,7 @@ func (t *Test) disturbances() []disturbance {
 // disturb does to the pipeline what clusters do.
 func (t *Test) disturb(ctx context.Context) error {
 	for _, d := range t.disturbances() {
-		if len(t.Only) > 0 && !slices.Contains(t.Only, d.name) {
+		if len(t.Only) > 0 && !slices.Contains(t.Only, d.name) || t.spent(d.name) {
 			continue
 		}
 		if err := d.run(ctx); err != nil {
@@ -111,6 +114,15 @@ func (t *Test) disturb(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// spent reports whether the budget of time is, and says what is left out for it.
+func (t *Test) spent(what string) bool {
+	if t.Budget == 0 || time.Now().Before(t.until) {
+		return false
+	}
+	t.c.say("no time left for %s", what)
+	return true
 }
 
 // judge says what of the result is not as it must be.

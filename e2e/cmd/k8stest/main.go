@@ -25,6 +25,7 @@ func main() {
 		t.Only = strings.Split(v, ",")
 		return nil
 	})
+	flag.DurationVar(&t.Budget, "budget", 0, "begin no disturbance later than this; 0 means no limit")
 	flag.DurationVar(&t.Patience, "patience", 3*time.Minute, "longest wait for any one thing")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
