@@ -135,12 +135,19 @@ func (t *Test) outages(ctx context.Context) error {
 
 // outage takes a workload down, waits until its alert fires if it has one, and brings it up again.
 func (t *Test) outage(ctx context.Context, workload, alert string) error {
+	before := 0
+	if alert != "" {
+		var err error
+		if before, err = t.told(ctx, alert); err != nil {
+			return err
+		}
+	}
 	if err := t.c.scale(ctx, workload, 0); err != nil {
 		return err
 	}
 	if alert == "" {
 		pause(ctx, 10*time.Second) // there is nobody to tell what is the matter
-	} else if err := t.heard(ctx, alert); err != nil {
+	} else if err := t.heard(ctx, alert, before); err != nil {
 		return err
 	}
 	if err := t.c.scale(ctx, workload, 1); err != nil {
@@ -152,19 +159,15 @@ func (t *Test) outage(ctx context.Context, workload, alert string) error {
 	return nil
 }
 
-// heard waits until the alert has been told on the bus, as the log of tools shows. The store may be what is away.
-func (t *Test) heard(ctx context.Context, alert string) error {
-	before, err := t.told(ctx, alert)
-	if err != nil {
-		return err
-	}
+// heard waits until the alert has been told more often than before. The store may be what is away, so the log is asked.
+func (t *Test) heard(ctx context.Context, alert string, before int) error {
 	return t.c.until(ctx, "alert "+alert, t.Patience, func(ctx context.Context) (bool, error) {
 		now, err := t.told(ctx, alert)
 		return now > before, err
 	})
 }
 
-// told counts the transitions of an alert in the log of the monitor.
+// told counts how often the monitor has told that the alert fires.
 func (t *Test) told(ctx context.Context, alert string) (int, error) {
 	out, err := t.c.kubectl(ctx, "logs", "deploy/monitor")
 	return strings.Count(out, fmt.Sprintf(`"state":"firing","severity":"critical","name":%q`, alert)), err

@@ -18,6 +18,7 @@ type Test struct {
 	Overlay   string        // folder of the overlay
 	Volumes   string        // folder for volumes when the cluster makes none; empty leaves them to the cluster
 	SkipBuild bool          // the images are there
+	SkipSetup bool          // Bellwether is there: neither build nor deploy
 	Only      []string      // disturbances to try, see disturbances; empty means all
 	Budget    time.Duration // no disturbance is begun later than this after the traffic; 0 means no limit
 	Patience  time.Duration // longest wait for any one thing
@@ -55,11 +56,7 @@ func (r Result) String() string {
 // evicted and taken down, and compares the record with what was sent. The result is valid as far as the test came.
 func (t *Test) Run(ctx context.Context) (Result, error) {
 	t.c = &cluster{log: t.Log}
-	if err := t.build(ctx); err != nil {
-		return t.result, err
-	}
-	var err error
-	if t.result.Ready, err = t.deploy(ctx); err != nil {
+	if err := t.setUp(ctx); err != nil {
 		return t.result, err
 	}
 	pods, err := t.c.pods(ctx)
@@ -84,6 +81,18 @@ func (t *Test) Run(ctx context.Context) (Result, error) {
 		return t.result, err
 	}
 	return t.result, errors.Join(t.idle(ctx), t.verify(ctx, end), t.restore(ctx), t.alerts(ctx), t.judge())
+}
+
+// setUp builds and deploys.
+func (t *Test) setUp(ctx context.Context) (err error) {
+	if t.SkipSetup {
+		return nil
+	}
+	if err := t.build(ctx); err != nil {
+		return err
+	}
+	t.result.Ready, err = t.deploy(ctx)
+	return err
 }
 
 // disturbance is something that happens on clusters.

@@ -21,6 +21,7 @@ func main() {
 	flag.StringVar(&t.Overlay, "overlay", "deploy/k8s/overlays/local", "overlay to test")
 	flag.StringVar(&t.Volumes, "volumes", "", "folder for volumes, when the cluster makes none and this machine is its node")
 	flag.BoolVar(&t.SkipBuild, "skip-build", false, "the images with this tag are there")
+	flag.BoolVar(&t.SkipSetup, "skip-setup", false, "test what is deployed; ready_s is then 0")
 	flag.Func("only", "disturbances to try, with commas: outage, kill, roll, scale, evict; all when not given", func(v string) error {
 		t.Only = strings.Split(v, ",")
 		return nil
