@@ -73,8 +73,13 @@ func (t *Test) idle(ctx context.Context) error {
 	})
 }
 
+// answer is the longest wait for one refresh: an ingestor that is killed while it works on one does not answer.
+const answer = 15 * time.Second
+
 // fetch sets the source's clock and asks for a refresh as of then.
 func (f *traffic) fetch(ctx context.Context, now time.Time) error {
+	ctx, cancel := context.WithTimeout(ctx, answer)
+	defer cancel()
 	if err := f.c.source(ctx, "PUT", "/_sim/now", map[string]time.Time{"now": now}, nil); err != nil {
 		return err
 	}
