@@ -99,15 +99,14 @@ func (f *traffic) run(ctx context.Context) {
 	}()
 }
 
-// hour fetches one more hour, again until it succeeds, and waits until every series has a forecast made from it.
+// hour fetches one more hour, again until it succeeds, and waits for the forecasts made from it.
 func (f *traffic) hour(ctx context.Context) {
 	began, now := time.Now(), f.now.Add(time.Hour)
 	for ctx.Err() == nil && f.fetch(ctx, now) != nil {
 		pause(ctx, 500*time.Millisecond)
 	}
-	query := fmt.Sprintf("SELECT uniqExact(series) FROM v_forecasts WHERE data_cut >= toDateTime(%d, 'UTC')", now.Add(-time.Hour).Unix())
 	for ctx.Err() == nil {
-		if n, err := f.c.number(ctx, query); err == nil && n == f.areas {
+		if ok, err := f.forecast(ctx, now.Add(-time.Hour)); err == nil && ok {
 			break
 		}
 		pause(ctx, 250*time.Millisecond)
@@ -121,6 +120,16 @@ func (f *traffic) hour(ctx context.Context) {
 	f.hours++
 	close(f.next)
 	f.next = make(chan struct{})
+}
+
+// forecast reports whether every series that has a value of the hour has a forecast made from it. The source publishes
+// a few values as missing first, so one series may have none.
+func (f *traffic) forecast(ctx context.Context, hour time.Time) (bool, error) {
+	since := fmt.Sprintf(">= toDateTime(%d, 'UTC')", hour.Unix())
+	behind, err := f.c.number(ctx, "SELECT toInt64(o) - toInt64(f) + 1000 * (o < "+fmt.Sprint(f.areas-1)+") FROM (SELECT"+
+		" (SELECT uniqExact(series) FROM v_observations WHERE ts "+since+") AS o,"+
+		" (SELECT uniqExact(series) FROM v_forecasts WHERE data_cut "+since+") AS f)")
+	return behind == 0, err
 }
 
 // flow waits until one more hour has been begun and done: what was broken works again.
