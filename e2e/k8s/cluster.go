@@ -150,7 +150,7 @@ func (c *cluster) number(ctx context.Context, query string) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	lines := strings.Fields(out)
+	lines := strings.Split(out, "\n")
 	if len(lines) != 2 {
 		return 0, fmt.Errorf("%s: %q is not one number", query, out)
 	}
