@@ -97,6 +97,16 @@ func (r records) Tail(ctx context.Context, id series.ID, n int) (series.Series, 
 	return series.Series{ID: id}, nil
 }
 
+// Newest implements validator.History.
+func (r records) Newest(ctx context.Context, id series.ID, from, to time.Time) ([]series.Revision, error) {
+	for _, d := range r {
+		if d.id == id {
+			return d.Newest(ctx, id, from, to)
+		}
+	}
+	return nil, nil
+}
+
 func newPlay(data []*demand, i, round int) (*play, error) {
 	d, other := data[i], data[(i+7)%len(data)]
 	zone, err := time.LoadLocation(d.zone)
