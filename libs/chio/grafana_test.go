@@ -97,7 +97,7 @@ func TestGrafana(t *testing.T) {
 			}
 			columns := all(ctx, t, db, fmt.Sprintf("SELECT database, table, name, type, comment FROM system.columns WHERE (database, table) IN (('%s', 'v_observations')) ORDER BY database, table, position", cfg.Database))
 			described := all(ctx, t, db, fmt.Sprintf(`DESCRIBE TABLE "%s"."v_observations"`, cfg.Database))
-			if len(columns) != 9 || len(described) != len(columns) || described[1][1] != "DateTime64(3, 'UTC')" {
+			if len(columns) != 8 || len(described) != len(columns) || described[1][1] != "DateTime64(3, 'UTC')" {
 				t.Errorf("columns of v_observations: %v and %v", columns, described)
 			}
 			panel := all(clickhouse.Context(ctx, clickhouse.WithUserLocation(time.UTC)), t, db, fmt.Sprintf(`SELECT toStartOfInterval(toDateTime(ts), INTERVAL 86400 second) AS time, count() AS "hours"
