@@ -59,7 +59,7 @@ func (s *Store) Held(ctx context.Context, id series.ID, from, to time.Time) (acc
 		SELECT
 			(SELECT count() FROM observed) AS accepted,
 			(
-				SELECT uniqExact(ts) FROM v_quarantine
+				SELECT uniqExact(ts) FROM quarantine FINAL
 				WHERE series = {series:String} AND status = 'held' AND ts NOT IN (SELECT ts FROM observed)
 					AND ts > fromUnixTimestamp64Milli({from:Int64}) AND ts <= fromUnixTimestamp64Milli({to:Int64})
 			) AS held`

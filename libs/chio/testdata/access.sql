@@ -28,6 +28,7 @@ GRANT INSERT ON bellwether.models TO bellwether_role_trainer WITH REPLACE OPTION
 GRANT INSERT ON bellwether.backtests TO bellwether_role_trainer;
 GRANT SELECT ON bellwether.observations TO bellwether_role_trainer;
 GRANT SELECT ON bellwether.observation_revisions TO bellwether_role_trainer;
+GRANT SELECT ON bellwether.quarantine TO bellwether_role_trainer;
 GRANT SELECT ON bellwether.models TO bellwether_role_trainer;
 CREATE ROLE IF NOT EXISTS bellwether_role_forecaster;
 GRANT INSERT ON bellwether.forecasts TO bellwether_role_forecaster WITH REPLACE OPTION;

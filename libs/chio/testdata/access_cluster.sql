@@ -28,6 +28,7 @@ GRANT ON CLUSTER 'bellwether' INSERT ON bellwether.models TO bellwether_role_tra
 GRANT ON CLUSTER 'bellwether' INSERT ON bellwether.backtests TO bellwether_role_trainer;
 GRANT ON CLUSTER 'bellwether' SELECT ON bellwether.observations TO bellwether_role_trainer;
 GRANT ON CLUSTER 'bellwether' SELECT ON bellwether.observation_revisions TO bellwether_role_trainer;
+GRANT ON CLUSTER 'bellwether' SELECT ON bellwether.quarantine TO bellwether_role_trainer;
 GRANT ON CLUSTER 'bellwether' SELECT ON bellwether.models TO bellwether_role_trainer;
 CREATE ROLE IF NOT EXISTS bellwether_role_forecaster ON CLUSTER 'bellwether';
 GRANT ON CLUSTER 'bellwether' INSERT ON bellwether.forecasts TO bellwether_role_forecaster WITH REPLACE OPTION;
