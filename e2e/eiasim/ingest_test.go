@@ -19,6 +19,9 @@ import (
 	"github.com/bellwether-forecast/bellwether/services/ingestor"
 )
 
+// ingestBatch is how many observations the ingestor puts into one message at most; twins of the last are not counted.
+const ingestBatch = 2000
+
 // bus keeps what is published, drops repeated ids as JetStream does, and can be told to fail.
 type bus struct {
 	mu       sync.Mutex
@@ -205,7 +208,7 @@ func TestBackfillThenReplayEqualsTruth(t *testing.T) {
 		if b.Final {
 			finals[b.Series.Key]++
 		}
-		if len(b.Obs) > 500 {
+		if len(b.Obs) > ingestBatch {
 			t.Errorf("a batch of %s holds %d observations", b.Series, len(b.Obs))
 		}
 	}
@@ -304,7 +307,7 @@ func TestCrashInBackfillRepeatsNothing(t *testing.T) {
 		}
 	}
 	// The last batch of the window that was cut short grew by one hour, so it alone differs and is said again.
-	if twice > 500 {
+	if twice > ingestBatch {
 		t.Errorf("%d observations were published twice", twice)
 	}
 	if n := w.sim.Info().Requests - requests; before == 0 || n > 4 {

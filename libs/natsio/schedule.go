@@ -37,9 +37,6 @@ func (s Schedule) String() string {
 	return s.Cron + " " + s.Zone
 }
 
-// DefaultSchedules returns what is done again and again unless somebody decides otherwise: training every night.
-func DefaultSchedules() []Schedule { return []Schedule{{Name: wire.DueTrain, Cron: "0 30 2 * * *"}} }
-
 // Schedules returns the schedules of the bus that names have.
 func (b *Bus) Schedules(ctx context.Context, names ...string) ([]Schedule, error) {
 	var all []Schedule

@@ -52,6 +52,7 @@ type Origin int
 const (
 	Backfill Origin = iota + 1
 	Refresh
+	Reminder // nothing was fetched: observations are late, and a forecast is due all the same
 )
 
 // SchemaVersion is the version of the batch payload this code writes.

@@ -69,8 +69,11 @@ func Alert(severity event.Severity, class event.Class, name string) string {
 	return "bw.alert." + string(severity) + "." + string(class) + "." + Token(name)
 }
 
-// DueTrain is the schedule of training every series again.
-const DueTrain = "train"
+// Names of the schedules.
+const (
+	DueTrain    = "train"    // train every series again
+	DueForecast = "forecast" // forecast the series whose observations are late
+)
 
 // Schedule returns bw.sched.plan.<name>, where a schedule is kept.
 func Schedule(name string) string { return "bw.sched.plan." + Token(name) }

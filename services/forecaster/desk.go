@@ -84,8 +84,12 @@ func (o observations) Handle(ctx context.Context, in stage.Message) (stage.Resul
 	if err != nil {
 		return stage.Result{}, err
 	}
-	s.observe(b)
 	var out stage.Result
+	if b.Origin == series.Reminder {
+		o.remind(ctx, s, b.KnownAt, &out)
+		return out, nil
+	}
+	s.observe(b)
 	if b.Origin == series.Backfill {
 		if !b.Final {
 			return out, nil
@@ -94,7 +98,8 @@ func (o observations) Handle(ctx context.Context, in stage.Message) (stage.Resul
 		o.score(s, b, &out)
 	}
 	if s.due() {
-		o.issue(ctx, s, b.KnownAt, &out)
+		s.missed = 0
+		o.issue(ctx, s, b.KnownAt, late{}, &out)
 	}
 	o.requestModel(s, b, &out)
 	return out, nil
@@ -129,7 +134,7 @@ func (m models) Handle(ctx context.Context, in stage.Message) (stage.Result, err
 		return out, nil
 	}
 	// A later stamp than the forecast it replaces, on the clock of the data.
-	m.issue(ctx, s, s.issuedAt.Add(time.Millisecond), &out)
+	m.issue(ctx, s, s.issuedAt.Add(time.Millisecond), s.late(m.cfg.Horizon), &out)
 	return out, nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"strings"
 	"time"
 
 	"github.com/bellwether-forecast/bellwether/libs/eval"
@@ -15,12 +16,21 @@ import (
 	"github.com/bellwether-forecast/bellwether/libs/wire"
 )
 
+// late says that a forecast is made without the observations that were due.
+type late struct {
+	steps  int // how many more steps the forecast reaches, so that it ends no earlier than if they had come
+	reason string
+}
+
 // issue makes a forecast from the window's end, stamped at, and appends its rows and message.
 // A series too short even for the fallback gets none.
-func (d *Desk) issue(ctx context.Context, s *state, at time.Time, out *stage.Result) {
-	f := d.forecast(ctx, s)
+func (d *Desk) issue(ctx context.Context, s *state, at time.Time, l late, out *stage.Result) {
+	f := d.forecast(ctx, s, d.cfg.Horizon+l.steps)
 	if f == nil {
 		return
+	}
+	if l.reason != "" {
+		f.Reason = strings.TrimPrefix(f.Reason+"; "+l.reason, "; ")
 	}
 	f.Series, f.IssuedAt, f.DataCut, f.Step, f.Unit = s.id, at, s.window.Series().End(), s.step, s.unit
 	for i := range f.Mean {
@@ -51,16 +61,16 @@ func (s *state) close(t time.Time) {
 	s.open = append(s.open[:0:0], s.open[n:]...)
 }
 
-// forecast asks the champion, and the fallback when it cannot serve. It returns nil when neither can.
-func (d *Desk) forecast(ctx context.Context, s *state) *forecast.Forecast {
+// forecast asks the champion for horizon steps, and the fallback when it cannot serve. It returns nil when neither can.
+func (d *Desk) forecast(ctx context.Context, s *state, horizon int) *forecast.Forecast {
 	y := s.window.Series()
 	reason := "no model yet"
 	if c := s.champion; c != nil {
-		mean, err := c.Forecaster.Forecast(y.Tail(c.Forecaster.History()), d.cfg.Horizon)
+		mean, err := c.Forecaster.Forecast(y.Tail(c.Forecaster.History()), horizon)
 		if err == nil {
 			return &forecast.Forecast{
 				ModelID: c.model.ID, ModelKind: c.model.Kind, Mean: mean, Quantiles: c.Conformal.Apply(mean),
-				Scale: scale(c.MAE, d.cfg.Horizon),
+				Scale: scale(c.MAE, horizon),
 			}
 		}
 		reason = "champion " + c.model.ID + ": " + err.Error()
@@ -72,14 +82,14 @@ func (d *Desk) forecast(ctx context.Context, s *state) *forecast.Forecast {
 		}
 		s.fallback = fb
 	}
-	mean, err := s.fallback.forecaster.Forecast(y, d.cfg.Horizon)
+	mean, err := s.fallback.forecaster.Forecast(y, horizon)
 	if err != nil {
 		return nil
 	}
 	return &forecast.Forecast{
 		ModelID: "fallback." + string(s.fallback.forecaster.Kind()), ModelKind: s.fallback.forecaster.Kind(), Fallback: true, Reason: reason,
 		Mean: mean, Quantiles: s.fallback.conformal.Apply(mean),
-		Scale: scale(s.fallback.mae, d.cfg.Horizon),
+		Scale: scale(s.fallback.mae, horizon),
 	}
 }
 

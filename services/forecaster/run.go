@@ -28,5 +28,8 @@ func Run(ctx context.Context, common node.Config, cfg Config, log *zap.Logger) e
 			{Stream: wire.StreamModel, Consumer: "forecaster_model", Filters: []string{wire.ModelPart(part)}, Handler: desk.Models()},
 		}
 	})
+	n.Consume(stage.Subscription{
+		Stream: wire.StreamSchedule, Consumer: "forecaster_due", Filters: []string{wire.Due(wire.DueForecast)}, Handler: Due(n.Store),
+	})
 	return n.Run(ctx)
 }

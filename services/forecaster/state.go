@@ -22,6 +22,7 @@ type state struct {
 
 	issuedAt  time.Time // of the newest forecast
 	cut       time.Time // its data cut
+	missed    int       // observations that should have come since it was made
 	fresh     bool      // nothing issued since this state was built
 	requested bool      // a first model was asked for
 
@@ -55,7 +56,11 @@ func (d *Desk) state(ctx context.Context, b series.Batch) (*state, error) {
 			return nil, err
 		}
 	}
-	if to, ok := newest(b); ok {
+	to, ok := newest(b)
+	if b.Origin == series.Reminder {
+		to, ok = b.KnownAt.Truncate(b.Step), true
+	}
+	if ok {
 		if err := d.recall(ctx, s, to, b.KnownAt); err != nil {
 			return nil, err
 		}

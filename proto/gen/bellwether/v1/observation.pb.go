@@ -29,6 +29,8 @@ const (
 	Origin_ORIGIN_UNSPECIFIED Origin = 0
 	Origin_ORIGIN_BACKFILL    Origin = 1
 	Origin_ORIGIN_REFRESH     Origin = 2
+	// Nothing was fetched: the batch is empty and reminds its reader that the series' observations are late.
+	Origin_ORIGIN_REMINDER Origin = 3
 )
 
 // Enum value maps for Origin.
@@ -37,11 +39,13 @@ var (
 		0: "ORIGIN_UNSPECIFIED",
 		1: "ORIGIN_BACKFILL",
 		2: "ORIGIN_REFRESH",
+		3: "ORIGIN_REMINDER",
 	}
 	Origin_value = map[string]int32{
 		"ORIGIN_UNSPECIFIED": 0,
 		"ORIGIN_BACKFILL":    1,
 		"ORIGIN_REFRESH":     2,
+		"ORIGIN_REMINDER":    3,
 	}
 )
 
@@ -360,11 +364,12 @@ const file_bellwether_v1_observation_proto_rawDesc = "" +
 	"\fMalformedRow\x12\x16\n" +
 	"\x06period\x18\x01 \x01(\tR\x06period\x12\x18\n" +
 	"\apayload\x18\x02 \x01(\tR\apayload\x12\x16\n" +
-	"\x06reason\x18\x03 \x01(\tR\x06reason*I\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason*^\n" +
 	"\x06Origin\x12\x16\n" +
 	"\x12ORIGIN_UNSPECIFIED\x10\x00\x12\x13\n" +
 	"\x0fORIGIN_BACKFILL\x10\x01\x12\x12\n" +
-	"\x0eORIGIN_REFRESH\x10\x02BPZNgithub.com/bellwether-forecast/bellwether/proto/gen/bellwether/v1;bellwetherv1b\x06proto3"
+	"\x0eORIGIN_REFRESH\x10\x02\x12\x13\n" +
+	"\x0fORIGIN_REMINDER\x10\x03BPZNgithub.com/bellwether-forecast/bellwether/proto/gen/bellwether/v1;bellwetherv1b\x06proto3"
 
 var (
 	file_bellwether_v1_observation_proto_rawDescOnce sync.Once
