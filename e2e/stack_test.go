@@ -68,7 +68,7 @@ func start(t *testing.T, dir string, args ...string) *stack {
 func launch(t *testing.T, dir string, args ...string) *stack {
 	t.Helper()
 	s := &stack{t: t}
-	s.cmd = exec.Command(program(t, dir, "bellwether"), append([]string{"up", "--schedule-train=never"}, args...)...)
+	s.cmd = exec.Command(program(t, dir, "bellwether"), append([]string{"up", "--schedule-train=never", "--schedule-forecast=never"}, args...)...)
 	log, err := os.OpenFile(dir+"/up.log", os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		t.Fatal(err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"sync"
 	"time"
 
@@ -126,7 +127,7 @@ func (f *traffic) hour(ctx context.Context) {
 // a few values as missing first, so one series may have none.
 func (f *traffic) forecast(ctx context.Context, hour time.Time) (bool, error) {
 	since := fmt.Sprintf(">= toDateTime(%d, 'UTC')", hour.Unix())
-	behind, err := f.c.number(ctx, "SELECT toInt64(o) - toInt64(f) + 1000 * (o < "+fmt.Sprint(f.areas-1)+") FROM (SELECT"+
+	behind, err := f.c.number(ctx, "SELECT toInt64(o) - toInt64(f) + 1000 * (o < "+strconv.Itoa(f.areas-1)+") FROM (SELECT"+
 		" (SELECT uniqExact(series) FROM v_observations WHERE ts "+since+") AS o,"+
 		" (SELECT uniqExact(series) FROM v_forecasts WHERE data_cut "+since+") AS f)")
 	return behind == 0, err

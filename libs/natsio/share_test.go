@@ -191,7 +191,7 @@ func TestPartitionsKeepOrder(t *testing.T) {
 		}()
 		leave = sync.OnceFunc(func() {
 			cancel()
-			_ = <-done // of one that died: the connection is closed
+			<-done // of one that died: the connection is closed
 			b.Close()
 		})
 		t.Cleanup(leave)

@@ -140,9 +140,9 @@ type Provision struct {
 
 // schedules are what the bus makes due again and again.
 type schedules struct {
-	Train string `help:"When every series is trained again: seconds, minutes, hours, day of month, month, day of week; or @daily, @every 12h; 'never' ends it." default:"0 30 2 * * *" placeholder:"CRON"`
+	Train    string `help:"When every series is trained again: seconds, minutes, hours, day of month, month, day of week; or @daily, @every 12h; 'never' ends it." default:"0 30 2 * * *" placeholder:"CRON"`
 	Forecast string `help:"When series whose observations are late are forecast all the same; like --schedule-train." default:"0 20 * * * *" placeholder:"CRON"`
-	Zone  string `help:"IANA time zone of the schedules; UTC by default." placeholder:"ZONE"`
+	Zone     string `help:"IANA time zone of the schedules; UTC by default." placeholder:"ZONE"`
 }
 
 func (s schedules) all() []natsio.Schedule {

@@ -2,6 +2,7 @@ package clickhouse_test
 
 import (
 	"context"
+	"crypto/rand"
 	"net/http"
 	"net/url"
 	"strings"
@@ -81,7 +82,8 @@ func TestQueryLogOfAnalyst(t *testing.T) {
 // A statement that is long in coming to an end is noted with its time, and as killed when its client left.
 func TestQueryLogOfCancelled(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
-	params := url.Values{"query_id": {t.Name()}, "query": {"SELECT count() FROM numbers(1000000000000) WHERE NOT ignore(rand(number))"}}
+	id := t.Name() + rand.Text()
+	params := url.Values{"query_id": {id}, "query": {"SELECT count() FROM numbers(1000000000000) WHERE NOT ignore(rand(number))"}}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, server.URL()+"/?"+params.Encode(), nil)
 	if err != nil {
 		t.Fatal(err)
@@ -101,7 +103,7 @@ func TestQueryLogOfCancelled(t *testing.T) {
 	waitFor(t, 0)
 	deadline := time.Now().Add(10 * time.Second)
 	for got := ""; got != "394\t1\n"; { // the handler returns a moment after the engine has let go
-		if got = logged(t, "exception_code, elapsed_seconds > 0", t.Name()); time.Now().After(deadline) {
+		if got = logged(t, "exception_code, elapsed_seconds > 0", id); time.Now().After(deadline) {
 			t.Fatalf("entry %q, want code 394 and a time", got)
 		}
 	}

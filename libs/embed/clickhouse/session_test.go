@@ -187,7 +187,8 @@ func waitForStatements(t *testing.T, text string, n int) {
 		select {
 		case <-tick.C:
 		case <-timeout:
-			t.Fatalf("%s statements run, want %d", got, n)
+			running := post(t, "SELECT round(elapsed, 1), is_cancelled, query FROM system.processes", nil, nil).body
+			t.Fatalf("%s statements run, want %d; of all that run:\n%s", strings.TrimSpace(got), n, running)
 		}
 	}
 }

@@ -48,4 +48,8 @@ func TestLargeResultIsStreamed(t *testing.T) {
 	if !strings.HasPrefix(string(head), "\"number\",\"s\"\n0,0\n1,0\n") || strings.Count(string(head), "number") != 1 {
 		t.Errorf("the result begins with %.100q", head)
 	}
+	if err := res.Body.Close(); err != nil {
+		t.Error(err)
+	}
+	waitForStatements(t, "sleepEachRow(0.0000001)", 0)
 }
