@@ -44,6 +44,9 @@ func (d *demand) time(i int) time.Time { return d.start.Add(time.Duration(i) * t
 // index returns the index of an hour; it may lie outside.
 func (d *demand) index(t time.Time) int { return int(t.Sub(d.start) / time.Hour) }
 
+// SeriesIDs implements validator.History.
+func (d *demand) SeriesIDs(context.Context) ([]series.ID, error) { return []series.ID{d.id}, nil }
+
 // Tail implements validator.History: it is the record before the measured years.
 func (d *demand) Tail(_ context.Context, id series.ID, n int) (series.Series, error) {
 	y := series.Series{ID: id, Unit: "MWh", Start: d.start, Step: time.Hour}

@@ -87,6 +87,15 @@ type play struct {
 // records gives each series its record.
 type records []*demand
 
+// SeriesIDs implements validator.History.
+func (r records) SeriesIDs(context.Context) ([]series.ID, error) {
+	var out []series.ID
+	for _, d := range r {
+		out = append(out, d.id)
+	}
+	return out, nil
+}
+
 // Tail implements validator.History.
 func (r records) Tail(ctx context.Context, id series.ID, n int) (series.Series, error) {
 	for _, d := range r {

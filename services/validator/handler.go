@@ -17,6 +17,8 @@ import (
 
 // History reads accepted observations from the record.
 type History interface {
+	// SeriesIDs returns every series that has observations.
+	SeriesIDs(ctx context.Context) ([]series.ID, error)
 	// Tail returns the newest n grid points of a series, missing ones as NaN, with its unit and step. A series without
 	// observations is empty and no error.
 	Tail(ctx context.Context, id series.ID, n int) (series.Series, error)
@@ -29,6 +31,7 @@ type Handler struct {
 	cfg     Config
 	checks  checks
 	history History
+	old     map[series.ID]struct{} // series that the record had when first asked; nil before
 	states  map[series.ID]*state
 	alarms  map[series.ID]*alarms
 	sources sources
@@ -49,6 +52,7 @@ func New(cfg Config, h History) *Handler {
 
 // Forget drops what is known of all series. It is read from the record again when a batch needs it.
 func (h *Handler) Forget() {
+	h.old = nil
 	h.states = make(map[series.ID]*state)
 	h.alarms = make(map[series.ID]*alarms)
 	h.sources = newSources(h.cfg)
@@ -113,7 +117,7 @@ func (h *Handler) state(ctx context.Context, b series.Batch) (*state, error) {
 	if st, ok := h.states[b.Series]; ok {
 		return st, nil
 	}
-	y, err := h.history.Tail(ctx, b.Series, habitPoints)
+	y, err := h.recorded(ctx, b.Series)
 	if err != nil {
 		return nil, fmt.Errorf("read history: %w", err)
 	}
@@ -131,4 +135,23 @@ func (h *Handler) state(ctx context.Context, b series.Batch) (*state, error) {
 		h.alarmsOf(b.Series).assumeClear()
 	}
 	return st, nil
+}
+
+// recorded returns what the record has of a series, as far as it is of use. Which series there are is asked once: nobody
+// else writes those of this handler, and a first backfill brings thousands that are not there, each a query to no end.
+func (h *Handler) recorded(ctx context.Context, id series.ID) (series.Series, error) {
+	if h.old == nil {
+		ids, err := h.history.SeriesIDs(ctx)
+		if err != nil {
+			return series.Series{}, err
+		}
+		h.old = make(map[series.ID]struct{}, len(ids))
+		for _, id := range ids {
+			h.old[id] = struct{}{}
+		}
+	}
+	if _, ok := h.old[id]; !ok {
+		return series.Series{ID: id}, nil
+	}
+	return h.history.Tail(ctx, id, habitPoints)
 }

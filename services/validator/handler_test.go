@@ -321,6 +321,14 @@ type brokenHistory struct {
 
 var errDown = errors.New("clickhouse: connection refused")
 
+func (b *brokenHistory) SeriesIDs(ctx context.Context) ([]series.ID, error) {
+	if b.failures > 0 {
+		b.failures--
+		return nil, errDown
+	}
+	return b.store.SeriesIDs(ctx)
+}
+
 func (b *brokenHistory) Tail(ctx context.Context, id series.ID, n int) (series.Series, error) {
 	if b.failures > 0 {
 		b.failures--
@@ -331,12 +339,14 @@ func (b *brokenHistory) Tail(ctx context.Context, id series.ID, n int) (series.S
 
 func TestHandleHistoryDown(t *testing.T) {
 	t.Parallel()
-	s := newStore()
-	h := New(DefaultConfig(), &brokenHistory{store: s, failures: 1})
-	m := message(batch("x", hours(0, 3)...))
-	_, err := h.Handle(t.Context(), m)
-	if !errors.Is(err, errDown) || errors.Is(err, stage.ErrPermanent) {
-		t.Fatalf("err = %v, want the passing %v", err, errDown)
+	_, s := seeded(t, 5)
+	h := New(DefaultConfig(), &brokenHistory{store: s, failures: 2})
+	m := message(batch("x", hours(120, 123)...))
+	for _, when := range []string{"the list of series", "the history"} {
+		_, err := h.Handle(t.Context(), m)
+		if !errors.Is(err, errDown) || errors.Is(err, stage.ErrPermanent) {
+			t.Fatalf("%s cannot be read: err = %v, want the passing %v", when, err, errDown)
+		}
 	}
 	if out := deliver(t, h, s, m); out.valid == nil || len(out.valid.Obs) != 3 {
 		t.Errorf("after recovery: forwarded %+v, want 3 observations", out.valid)

