@@ -59,6 +59,14 @@ func (d *demand) Tail(_ context.Context, id series.ID, n int) (series.Series, er
 	return y.Tail(n), nil
 }
 
+// Reports implements validator.History: the record of before was filled at once.
+func (d *demand) Reports(context.Context, series.ID, time.Time) ([]series.Report, error) { return nil, nil }
+
+// SourceReports implements validator.History.
+func (d *demand) SourceReports(context.Context, time.Time) (map[string][]time.Time, error) {
+	return nil, nil
+}
+
 // Newest implements validator.History: each value became known with its hour.
 func (d *demand) Newest(ctx context.Context, id series.ID, from, to time.Time) ([]series.Revision, error) {
 	y, err := d.Tail(ctx, id, math.MaxInt)

@@ -96,6 +96,14 @@ func (r records) SeriesIDs(context.Context) ([]series.ID, error) {
 	return out, nil
 }
 
+// Reports implements validator.History.
+func (r records) Reports(context.Context, series.ID, time.Time) ([]series.Report, error) { return nil, nil }
+
+// SourceReports implements validator.History.
+func (r records) SourceReports(context.Context, time.Time) (map[string][]time.Time, error) {
+	return nil, nil
+}
+
 // Tail implements validator.History.
 func (r records) Tail(ctx context.Context, id series.ID, n int) (series.Series, error) {
 	for _, d := range r {

@@ -21,7 +21,8 @@ type Rhythm struct {
 	Told bool // the present silence was reported
 }
 
-// Heard learns that a source reported, and whether that ends a silence.
+// Heard learns that a source reported, and whether that ends a silence: one that was told, or one so long that it may have
+// been told before a restart.
 func (c Quiet) Heard(r *Rhythm, at time.Time) (ended bool) {
 	if !at.After(r.Last) {
 		return false
@@ -29,12 +30,13 @@ func (c Quiet) Heard(r *Rhythm, at time.Time) (ended bool) {
 	if !r.Last.IsZero() {
 		gap := at.Sub(r.Last).Seconds()
 		if r.Seen >= c.Need {
+			ended = c.Factor > 0 && at.Sub(r.Last) > c.limit(r)
 			gap = min(gap, c.limit(r).Seconds())
 		}
 		r.Mean += max(0.05, 1/float64(r.Seen+1)) * (gap - r.Mean)
 		r.Seen++
 	}
-	ended = r.Told
+	ended = ended || r.Told
 	r.Last, r.Told = at, false
 	return ended
 }

@@ -48,7 +48,7 @@ type serviceAccess struct {
 func services() []serviceAccess {
 	return []serviceAccess{
 		{Name: event.Ingestor, Writes: []string{"ingest_runs"}},
-		{Name: event.Validator, Writes: []string{"observations", "observation_revisions", "verdicts", "quarantine"}, Reads: []string{"observations"}},
+		{Name: event.Validator, Writes: []string{"observations", "observation_revisions", "verdicts", "quarantine"}, Reads: []string{"observations", "observation_revisions", "ingest_runs"}},
 		{Name: event.Trainer, Writes: []string{"models", "backtests"}, Reads: []string{"observations", "observation_revisions", "quarantine", "models"}},
 		{Name: event.Forecaster, Writes: []string{"forecasts", "scores"}, Reads: []string{"observations", "observation_revisions", "models", "forecasts", "scores"}},
 		{Name: event.Monitor, Writes: []string{"events", "alerts"}},

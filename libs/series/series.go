@@ -73,6 +73,13 @@ type Batch struct {
 	Malformed     []Malformed
 }
 
+// Report is what became known of a series at one time.
+type Report struct {
+	KnownAt time.Time
+	Newest  time.Time // grid point
+	Points  int
+}
+
 // Series holds values on a fixed grid: Values[i] belongs to Start + i*Step. NaN is missing.
 type Series struct {
 	ID     ID

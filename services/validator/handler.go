@@ -24,6 +24,10 @@ type History interface {
 	Tail(ctx context.Context, id series.ID, n int) (series.Series, error)
 	// Newest returns the newest value of each observed grid point from..to with the time it became known.
 	Newest(ctx context.Context, id series.ID, from, to time.Time) ([]series.Revision, error)
+	// Reports returns what became known together in refreshes, of the points since a time, oldest first.
+	Reports(ctx context.Context, id series.ID, since time.Time) ([]series.Report, error)
+	// SourceReports returns when each source had news in a refresh, since a time, oldest first.
+	SourceReports(ctx context.Context, since time.Time) (map[string][]time.Time, error)
 }
 
 // Handler validates raw batches. It implements stage.Handler and stage.Forgetter. Calls must come one at a time.
@@ -84,6 +88,9 @@ func (h *Handler) Handle(ctx context.Context, in stage.Message) (stage.Result, e
 	if wrong = check.Batch(b, st.window.Step()); wrong != "" {
 		return h.refuse(in, b, wrong), nil
 	}
+	if err := h.listen(ctx, b); err != nil {
+		return stage.Result{}, fmt.Errorf("validate %s: %w", b.Series, err)
+	}
 	r := &run{checks: h.checks, in: in, batch: b, state: st, others: h.states, sums: h.sums}
 	if decision != "" {
 		return r.decide(decision, held)
@@ -128,6 +135,11 @@ func (h *Handler) state(ctx context.Context, b series.Batch) (*state, error) {
 			return nil, fmt.Errorf("read history: %w", err)
 		}
 		st.date(known)
+		reports, err := h.history.Reports(ctx, b.Series, y.End().Add(-reportWindow))
+		if err != nil {
+			return nil, fmt.Errorf("read history: %w", err)
+		}
+		st.expect(h.checks, reports, b.KnownAt)
 	}
 	h.states[b.Series] = st
 	if y.Observed() == 0 {

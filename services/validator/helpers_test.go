@@ -121,6 +121,40 @@ func (s *store) Newest(_ context.Context, id series.ID, from, to time.Time) ([]s
 	return out, nil
 }
 
+func (s *store) Reports(_ context.Context, id series.ID, since time.Time) ([]series.Report, error) {
+	byTime := map[int64]series.Report{}
+	for k, r := range s.revisions {
+		if k.series != id.String() || r.TS.Before(since) {
+			continue
+		}
+		report := byTime[k.known]
+		report.KnownAt, report.Points = r.KnownAt, report.Points+1
+		if r.TS.After(report.Newest) {
+			report.Newest = r.TS
+		}
+		byTime[k.known] = report
+	}
+	return slices.SortedFunc(maps.Values(byTime), func(a, b series.Report) int { return a.KnownAt.Compare(b.KnownAt) }), nil
+}
+
+func (s *store) SourceReports(_ context.Context, since time.Time) (map[string][]time.Time, error) {
+	out := map[string][]time.Time{}
+	for k, r := range s.revisions {
+		id, err := series.ParseID(k.series)
+		if err != nil {
+			return nil, err
+		}
+		if !r.KnownAt.Before(since) {
+			out[id.Source] = append(out[id.Source], r.KnownAt)
+		}
+	}
+	for source, times := range out {
+		slices.SortFunc(times, time.Time.Compare)
+		out[source] = slices.CompactFunc(times, time.Time.Equal)
+	}
+	return out, nil
+}
+
 // start is the first grid point of test series.
 func start() time.Time { return time.Date(2024, 3, 1, 0, 0, 0, 0, time.UTC) }
 

@@ -1,6 +1,8 @@
 package validator
 
 import (
+	"context"
+	"fmt"
 	"time"
 
 	"github.com/bellwether-forecast/bellwether/libs/check"
@@ -13,17 +15,40 @@ import (
 // CodeSilent is the code of the event that a source has stopped to report while others go on.
 const CodeSilent = "source_silent"
 
+// rhythmWindow is how far back the rhythm of a source is read from the record: a week of hours, and daily sources for as
+// long as the check needs.
+const rhythmWindow = 35 * 24 * time.Hour
+
 // sources are the rhythms of all sources that report to this process.
 type sources struct {
 	quiet   check.Quiet
-	rhythms map[string]*check.Rhythm
+	rhythms map[string]*check.Rhythm // nil until it is read what the record knows of them
 }
 
 func newSources(cfg Config) sources {
-	return sources{
-		quiet:   check.Quiet{Factor: cfg.SilenceFactor, Least: 3 * time.Hour, Need: 24},
-		rhythms: make(map[string]*check.Rhythm),
+	return sources{quiet: check.Quiet{Factor: cfg.SilenceFactor, Least: 3 * time.Hour, Need: 24}}
+}
+
+// listen learns the rhythms of all sources from the record, unless that is done. Backfills say nothing about the present.
+func (h *Handler) listen(ctx context.Context, b series.Batch) error {
+	if h.sources.rhythms != nil || b.Origin != series.Refresh {
+		return nil
 	}
+	reports, err := h.history.SourceReports(ctx, b.KnownAt.Add(-rhythmWindow))
+	if err != nil {
+		return fmt.Errorf("read rhythms: %w", err)
+	}
+	h.sources.rhythms = make(map[string]*check.Rhythm, len(reports))
+	for source, times := range reports {
+		r := &check.Rhythm{}
+		for _, at := range times {
+			if at.Before(b.KnownAt) {
+				h.sources.quiet.Heard(r, at)
+			}
+		}
+		h.sources.rhythms[source] = r
+	}
+	return nil
 }
 
 // silent notes that the source of b reported, and returns an event for each source that fell silent or speaks again.

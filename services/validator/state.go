@@ -9,6 +9,10 @@ import (
 	"github.com/bellwether-forecast/bellwether/services/validator/internal/window"
 )
 
+// reportWindow is how far back it is learned how many points come together and how old they are: at least as many weeks
+// as the checks need to know an hour of the week.
+const reportWindow = 5 * 7 * 24 * time.Hour
+
 // state is what the validator knows of one series: a cache of the record, and the points held back by the relative
 // range that may turn out to be a new level. The latter are not in the record's history, so after a restart their
 // count begins again.
@@ -58,6 +62,17 @@ func newState(cfg Config, c checks, b series.Batch, y series.Series) *state {
 func (st *state) date(known []series.Revision) {
 	for _, r := range known {
 		st.window.Date(st.window.Grid(r.TS), r.KnownAt)
+	}
+}
+
+// expect learns how many points usually come together, and how old they are then, from what became known before now.
+func (st *state) expect(c checks, reports []series.Report, now time.Time) {
+	for _, r := range reports {
+		if !r.KnownAt.Before(now) {
+			return
+		}
+		c.amount.Check(&st.memory.Amounts, st.memory.Clock().Hour(r.KnownAt.Unix()), r.Points)
+		c.age.Check(&st.memory.Ages, r.KnownAt.Sub(r.Newest))
 	}
 }
 

@@ -23,6 +23,8 @@ GRANT INSERT ON bellwether.observation_revisions TO bellwether_role_validator;
 GRANT INSERT ON bellwether.verdicts TO bellwether_role_validator;
 GRANT INSERT ON bellwether.quarantine TO bellwether_role_validator;
 GRANT SELECT ON bellwether.observations TO bellwether_role_validator;
+GRANT SELECT ON bellwether.observation_revisions TO bellwether_role_validator;
+GRANT SELECT ON bellwether.ingest_runs TO bellwether_role_validator;
 CREATE ROLE IF NOT EXISTS bellwether_role_trainer;
 GRANT INSERT ON bellwether.models TO bellwether_role_trainer WITH REPLACE OPTION;
 GRANT INSERT ON bellwether.backtests TO bellwether_role_trainer;

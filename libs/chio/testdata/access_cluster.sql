@@ -23,6 +23,8 @@ GRANT ON CLUSTER 'bellwether' INSERT ON bellwether.observation_revisions TO bell
 GRANT ON CLUSTER 'bellwether' INSERT ON bellwether.verdicts TO bellwether_role_validator;
 GRANT ON CLUSTER 'bellwether' INSERT ON bellwether.quarantine TO bellwether_role_validator;
 GRANT ON CLUSTER 'bellwether' SELECT ON bellwether.observations TO bellwether_role_validator;
+GRANT ON CLUSTER 'bellwether' SELECT ON bellwether.observation_revisions TO bellwether_role_validator;
+GRANT ON CLUSTER 'bellwether' SELECT ON bellwether.ingest_runs TO bellwether_role_validator;
 CREATE ROLE IF NOT EXISTS bellwether_role_trainer ON CLUSTER 'bellwether';
 GRANT ON CLUSTER 'bellwether' INSERT ON bellwether.models TO bellwether_role_trainer WITH REPLACE OPTION;
 GRANT ON CLUSTER 'bellwether' INSERT ON bellwether.backtests TO bellwether_role_trainer;
