@@ -60,7 +60,9 @@ func (d *demand) Tail(_ context.Context, id series.ID, n int) (series.Series, er
 }
 
 // Reports implements validator.History: the record of before was filled at once.
-func (d *demand) Reports(context.Context, series.ID, time.Time) ([]series.Report, error) { return nil, nil }
+func (d *demand) Reports(context.Context, series.ID, time.Time) ([]series.Report, error) {
+	return nil, nil
+}
 
 // SourceReports implements validator.History.
 func (d *demand) SourceReports(context.Context, time.Time) (map[string][]time.Time, error) {

@@ -97,7 +97,9 @@ func (r records) SeriesIDs(context.Context) ([]series.ID, error) {
 }
 
 // Reports implements validator.History.
-func (r records) Reports(context.Context, series.ID, time.Time) ([]series.Report, error) { return nil, nil }
+func (r records) Reports(context.Context, series.ID, time.Time) ([]series.Report, error) {
+	return nil, nil
+}
 
 // SourceReports implements validator.History.
 func (r records) SourceReports(context.Context, time.Time) (map[string][]time.Time, error) {
