@@ -61,6 +61,11 @@ func Layout() ([]Stream, []Bucket) { return streams(), buckets() }
 func streams() []Stream {
 	return []Stream{
 		{
+			// Enough for senders to go on over a long weekend without the ingestor.
+			Name: wire.StreamIn, Description: "Observations that others send, for sources of kind nats",
+			Subjects: []string{wire.AllIn}, MaxAge: 7 * day, MaxBytes: 512 * mib, Duplicates: 10 * time.Minute,
+		},
+		{
 			// Two weeks are enough to replay after a mistake; the duplicate window covers a retried page.
 			Name: wire.StreamObs, Description: "Observations, raw and validated",
 			Subjects: []string{wire.AllRaw, wire.AllValid}, MaxAge: 14 * day, MaxBytes: 8 * gib, Duplicates: 10 * time.Minute, Atomic: true,

@@ -11,6 +11,7 @@ import (
 
 // Streams, one for each retention class.
 const (
+	StreamIn       = "BW_IN"       // bw.in.>; observations as senders publish them, JSON
 	StreamObs      = "BW_OBS"      // bw.obs.raw.> and bw.obs.valid.>
 	StreamJob      = "BW_JOB"      // bw.job.>; a work queue with one open job a series
 	StreamModel    = "BW_MODEL"    // bw.model.>
@@ -31,6 +32,7 @@ const (
 
 // Subjects to subscribe to.
 const (
+	AllIn        = "bw.in.>"
 	AllRaw       = "bw.obs.raw.>"
 	AllValid     = "bw.obs.valid.>"
 	AllObs       = "bw.obs.>"
@@ -43,6 +45,9 @@ const (
 	AllSchedules = "bw.sched.>"
 	AllDLQ       = "bw.dlq.>"
 )
+
+// In returns bw.in.<source>, where observations are sent to a source of kind nats.
+func In(source string) string { return "bw.in." + Token(source) }
 
 // Raw returns bw.obs.raw.<source>.<key>.
 func Raw(id series.ID) string { return "bw.obs.raw." + idTokens(id) }

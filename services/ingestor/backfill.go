@@ -16,7 +16,7 @@ const backfillWindow = 208 * day
 func (r *Runner) backfill(ctx context.Context, run *run, id series.ID, c cursor) (cursor, error) {
 	run.isBackfill()
 	if c.Start.IsZero() {
-		start, err := r.cfg.start(run.asOf)
+		start, err := r.spec.start(run.asOf)
 		if err != nil {
 			return c, err
 		}
@@ -70,7 +70,7 @@ func (r *Runner) backfillWindow(
 	if err := r.publish(ctx, messages(r.template(id, run, series.Backfill), n, c.Seq, final)); err != nil {
 		return news{}, c, err
 	}
-	next := c.absorb(rows, run.asOf, r.cfg.Repull)
+	next := c.absorb(rows, run.asOf, r.spec.Repull)
 	next.Next, next.Complete = w.To.Add(step), final
 	next.Seq++
 	if err := r.saveCursor(ctx, id, next); err != nil {
@@ -81,7 +81,7 @@ func (r *Runner) backfillWindow(
 
 // checkKnown returns an error when the source does not have key. It asks the source once in a run.
 func (r *Runner) checkKnown(ctx context.Context, run *run, key string) error {
-	unknown, err := run.unknown(func() ([]string, error) { return r.source.Unknown(ctx, r.cfg.Areas) })
+	unknown, err := run.unknown(func() ([]string, error) { return r.source.Unknown(ctx, r.keys) })
 	if err != nil {
 		return err
 	}

@@ -2,9 +2,8 @@ package ingestor
 
 import (
 	"errors"
-	"fmt"
+	"net"
 	"net/url"
-	"os"
 	"strings"
 	"time"
 
@@ -49,6 +48,9 @@ type Config struct {
 	Unit        string        `help:"Unit of the values." default:"MWh"`
 	Concurrency int           `help:"Backfills at the same time." default:"4"`
 
+	Sources string `help:"File of sources, in place of the one source that the other flags describe; see docs/sources.md." env:"BELLWETHER_SOURCES" placeholder:"FILE"`
+	Push    string `help:"Address at which observations are taken over HTTP, when a source of kind push is in the file of sources." default:"127.0.0.1:8091" env:"BELLWETHER_PUSH"`
+
 	EIA EIAConfig `embed:"" prefix:"eia-"`
 	CSV CSVConfig `embed:"" prefix:"csv-"`
 }
@@ -58,7 +60,7 @@ type EIAConfig struct {
 	URL      string        `help:"Base URL of the API." default:"https://api.eia.gov" env:"EIA_URL"`
 	Key      Secret        `help:"API key. Give it by environment or file, not on the command line." env:"EIA_API_KEY" placeholder:"KEY"`
 	KeyFile  string        `help:"File that holds the API key." env:"EIA_API_KEY_FILE"`
-	Route    string        `help:"Route under /v2/electricity/rto/: region-data or region-sub-ba-data." default:"region-data" env:"EIA_ROUTE"`
+	Route    string        `help:"region-data, or region-sub-ba-data when all areas are sub-areas." default:"region-data" env:"EIA_ROUTE"`
 	Type     string        `help:"Data type of region-data: D is demand." default:"D"`
 	Rate     float64       `help:"Most requests a second. The service asks for less than 5." default:"2" env:"EIA_RATE"`
 	Timeout  time.Duration `help:"Longest wait for one answer." default:"30s"`
@@ -85,6 +87,10 @@ const (
 
 // Validate reports all fields that cannot be used, one line each with what to do about it.
 func (c Config) Validate() error {
+	if c.Sources != "" {
+		_, err := LoadFile(c.Sources)
+		return errors.Join(err, c.validatePush())
+	}
 	var bad []error
 	refuse := func(field, format string, args ...any) {
 		bad = append(bad, source.Errorf(source.ErrConfig, field+": "+format, args...))
@@ -172,31 +178,39 @@ func (c *EIAConfig) validate(refuse func(field, format string, args ...any), pos
 	positive("eia-cooldown", c.Cooldown)
 }
 
-// key returns the API key from where the configuration says it is.
-func (c *EIAConfig) key() (string, error) {
-	if c.KeyFile == "" {
-		return strings.TrimSpace(string(c.Key)), nil
+// validatePush checks the address of the push port.
+func (c *Config) validatePush() error {
+	if _, _, err := net.SplitHostPort(c.Push); err != nil {
+		return source.Errorf(source.ErrConfig, "push: %q is not host:port; set 127.0.0.1:8091", c.Push)
 	}
-	text, err := os.ReadFile(c.KeyFile)
-	if err != nil {
-		return "", source.Errorf(source.ErrConfig, "api key: %v; set EIA_API_KEY_FILE to a file that this process may read", err)
-	}
-	key := strings.TrimSpace(string(text))
-	if key == "" {
-		return "", source.Errorf(source.ErrConfig, "api key: %s is empty; put the key from your registration e-mail there", c.KeyFile)
-	}
-	return key, nil
+	return nil
 }
 
-// start returns the first period of a backfill that begins at asOf. Days begin at midnight UTC, so that a backfill that
-// is begun again an hour later asks for the same windows.
-func (c *Config) start(asOf time.Time) (time.Time, error) {
-	if c.Start == "" {
-		return asOf.Add(-time.Duration(c.Backfill) * day).Truncate(day), nil
+// spec returns the one source that the flags describe. c is valid.
+func (c *Config) spec() Spec {
+	kind := KindEIA
+	if c.CSV.Path != "" {
+		kind = KindCSV
 	}
-	t, err := time.Parse(startForm, c.Start)
-	if err != nil {
-		return t, fmt.Errorf("start: %w: %w", err, ErrConfig)
+	s := Defaults(kind)
+	s.Name, s.Series, s.Unit = c.Source, c.Areas, c.Unit
+	s.Poll, s.Repull, s.Lag, s.Backfill, s.Start, s.Concurrency = c.Poll, c.Repull, c.Lag, c.Backfill, c.Start, c.Concurrency
+	if kind == KindCSV {
+		s.CSV.Path, s.CSV.SeriesColumn, s.CSV.PeriodColumn, s.CSV.ValueColumn = c.CSV.Path, c.CSV.SeriesColumn, c.CSV.PeriodColumn, c.CSV.ValueColumn
+		return s
 	}
-	return t, nil
+	s.EIA = &EIASpec{
+		URL: c.EIA.URL, KeyFile: c.EIA.KeyFile, Rate: c.EIA.Rate, Timeout: c.EIA.Timeout, Tries: c.EIA.Tries, Wait: c.EIA.Wait,
+		MaxWait: c.EIA.MaxWait, Failures: c.EIA.Failures, Cooldown: c.EIA.Cooldown, key: c.EIA.Key, plain: c.EIA.Type,
+	}
+	return s
+}
+
+// specs returns the sources of the file, or the one that the flags describe.
+func (c *Config) specs() ([]Spec, error) {
+	if c.Sources == "" {
+		return []Spec{c.spec()}, nil
+	}
+	f, err := LoadFile(c.Sources)
+	return f.Sources, err
 }

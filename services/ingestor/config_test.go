@@ -114,15 +114,15 @@ func TestSecretDoesNotPrint(t *testing.T) {
 
 func TestKeyFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "key")
-	c := EIAConfig{KeyFile: path}
-	if _, err := c.key(); !errors.Is(err, ErrConfig) {
+	e := EIASpec{KeyFile: path}
+	if _, err := e.apiKey(); !errors.Is(err, ErrConfig) {
 		t.Errorf("error %v", err)
 	}
 	for text, want := range map[string]string{"abc\n": "abc", " \n": ""} {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		got, err := c.key()
+		got, err := e.apiKey()
 		if got != want || (err != nil) != (want == "") {
 			t.Errorf("key of %q is %q, error %v", text, got, err)
 		}

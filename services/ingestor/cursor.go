@@ -26,6 +26,7 @@ type cursor struct {
 	Seq    uint64   `json:"seq"`
 	Recent []point  `json:"recent,omitempty"` // what was last seen of the periods that are asked for again
 	Bad    []string `json:"bad,omitempty"`    // digests of malformed rows and twins in the last answer
+	Filled []span   `json:"filled,omitempty"` // parts of the history that were filled on request, in order
 }
 
 const cursorVersion = 1

@@ -1,6 +1,7 @@
 package ingestor
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,10 +17,11 @@ import (
 
 // Codes of the error events that a refresh raises and clears. Their subject is the name of the source.
 const (
-	CodeUnavailable = "upstream_unavailable" // data integrity: no answer, or none that can be used, after all attempts
-	CodeSchema      = "upstream_schema"      // data integrity: fields are missing or have another type
-	CodeRejected    = "upstream_rejected"    // data integrity: the source says the request is wrong
-	CodeConfig      = "bad_configuration"    // operational: API key, area or file
+	CodeUnavailable = "upstream_unavailable"  // data integrity: no answer, or none that can be used, after all attempts
+	CodeSchema      = "upstream_schema"       // data integrity: fields are missing or have another type
+	CodeRejected    = "upstream_rejected"     // data integrity: the source says the request is wrong
+	CodeConfig      = "bad_configuration"     // operational: API key, area or file
+	CodeStep        = "transformation_failed" // data integrity: a step could not be done to some rows; the input is attached
 )
 
 // code is one way in which a source fails.
@@ -62,7 +64,7 @@ func (r *Runner) finish(
 	}
 	rec := &run.record
 	rec.FinishedAt = r.deps.Now().UTC()
-	rec.Series = uint32(len(r.cfg.Areas))
+	rec.Series = cmp.Or(rec.Series, uint32(max(len(r.keys), len(cursors))))
 	rec.Status = "ok"
 	err := errors.Join(append(distinct(run.errs), broken)...)
 	if broken != nil {
@@ -91,25 +93,47 @@ func (r *Runner) finish(
 func (r *Runner) report(ctx context.Context, run *run, cursors map[string]cursor, broken bool) error {
 	var errs []error
 	for _, c := range codes() {
-		e := event.Error{Class: c.class, Code: c.name, Subject: r.cfg.Source, Severity: c.severity}
+		e := event.Error{Class: c.class, Code: c.name, Subject: r.spec.Name, Severity: c.severity}
 		e.Message = run.trouble(c.kind)
 		if c.name == CodeSchema && e.Message == "" && len(run.schema) > 0 {
 			e.Message, e.Attributes = run.schemaMessage(), map[string]string{
 				"rows": strconv.Itoa(len(run.schema)), "payload": shorten(run.schema[0].Payload),
 			}
 		}
-		switch {
-		case e.Message != "":
-			errs = append(errs, r.deps.Reporter.Raise(ctx, e))
-		case !broken:
-			errs = append(errs, r.deps.Reporter.Clear(ctx, e))
-		}
+		errs = append(errs, r.say(ctx, e, broken))
 	}
+	errs = append(errs, r.say(ctx, run.stepFailure(r.spec.Name), broken))
 	errs = append(errs, r.reportLag(ctx, run, cursors))
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("report: %w", err)
 	}
 	return nil
+}
+
+// say raises e when it has a message, and clears it otherwise. When the run ended early because of our own bus or store,
+// what was not seen may still stand.
+func (r *Runner) say(ctx context.Context, e event.Error, broken bool) error {
+	switch {
+	case e.Message != "":
+		return r.deps.Reporter.Raise(ctx, e)
+	case !broken:
+		return r.deps.Reporter.Clear(ctx, e)
+	}
+	return nil
+}
+
+// stepFailure returns the event of the steps that could not be done, without a message when all could.
+func (r *run) stepFailure(src string) event.Error {
+	e := event.Error{Class: event.DataIntegrity, Code: CodeStep, Subject: src, Severity: event.Warning}
+	if len(r.failed) == 0 {
+		return e
+	}
+	first := r.failed[0]
+	e.Message = fmt.Sprintf("%d rows could not be prepared; the first: %s of %s at %s: %s", len(r.failed), first.Step, first.key, first.Period, first.Reason)
+	e.Attributes = map[string]string{
+		"rows": strconv.Itoa(len(r.failed)), "step": first.Step, "series": first.key, "period": first.Period, "payload": first.Input[:min(len(first.Input), maxPayload)],
+	}
+	return e
 }
 
 // reportLag tells the age of the newest value of every series that ever had one.
@@ -121,9 +145,8 @@ func (r *Runner) reportLag(ctx context.Context, run *run, cursors map[string]cur
 			continue
 		}
 		group.Go(func() error {
-			// Just before the next hour is published the newest one is a whole step older than just after.
 			return r.deps.Reporter.Lag(ctx, event.Lag{
-				Series: r.id(key), DataAge: c.age(run.asOf), ExpectedAge: r.cfg.Lag + step + r.cfg.Poll,
+				Series: r.id(key), DataAge: c.age(run.asOf), ExpectedAge: r.spec.expected(key),
 			})
 		})
 	}

@@ -36,9 +36,9 @@ func (r *Runner) Refresh(ctx context.Context, asOf time.Time) (record.IngestRun,
 	if asOf.IsZero() {
 		asOf = started
 	}
-	run := newRun(r.cfg.Source, asOf.UTC().Truncate(time.Millisecond), started.UTC()) // the store keeps milliseconds
-	cursors := make(map[string]cursor, len(r.cfg.Areas))
-	for _, key := range r.cfg.Areas {
+	run := newRun(r.spec.Name, asOf.UTC().Truncate(time.Millisecond), started.UTC()) // the store keeps milliseconds
+	cursors := make(map[string]cursor, len(r.keys))
+	for _, key := range r.keys {
 		c, err := r.loadCursor(ctx, r.id(key))
 		if err != nil {
 			return r.finish(ctx, run, cursors, err)
@@ -51,7 +51,7 @@ func (r *Runner) Refresh(ctx context.Context, asOf time.Time) (record.IngestRun,
 // refresh updates cursors as it goes. Its error is not the source's, which is kept in run.
 func (r *Runner) refresh(ctx context.Context, run *run, cursors map[string]cursor) error {
 	var begun, complete []string
-	for _, key := range r.cfg.Areas {
+	for _, key := range r.keys {
 		if cursors[key].Complete {
 			complete = append(complete, key)
 		} else {
@@ -69,7 +69,7 @@ func (r *Runner) refresh(ctx context.Context, run *run, cursors map[string]curso
 	}
 	done := make([]cursor, len(begun))
 	group, gctx := errgroup.WithContext(ctx)
-	group.SetLimit(r.cfg.Concurrency)
+	group.SetLimit(r.spec.Concurrency)
 	for i, key := range begun {
 		c := cursors[key]
 		group.Go(func() error {
@@ -97,7 +97,7 @@ func (r *Runner) groups(keys []string, cursors map[string]cursor, asOf time.Time
 		if from.IsZero() {
 			from = c.Next
 		}
-		from = from.Add(-r.cfg.Repull).Truncate(step)
+		from = from.Add(-r.spec.Repull).Truncate(step)
 		byFrom[from.Unix()] = append(byFrom[from.Unix()], key)
 	}
 	var out []Window
@@ -125,27 +125,40 @@ func (r *Runner) news(ctx context.Context, run *run, cursors map[string]cursor, 
 		return run.sift(err)
 	}
 	run.fetched(fetched)
+	_, err = r.publishNews(ctx, run, cursors, w.Keys, fetched)
+	return err
+}
+
+// publishNews publishes what fetched says of keys that the cursors have not seen, and saves and updates the cursors.
+func (r *Runner) publishNews(ctx context.Context, run *run, cursors map[string]cursor, keys []string, fetched Fetched) (news, error) {
 	var msgs []stage.Message
+	var said []news
 	next := map[string]cursor{}
-	for _, key := range w.Keys {
+	for _, key := range keys {
 		id, c := r.id(key), cursors[key]
 		rows := c.prefer(fetched.Keys[key])
 		n := c.compare(rows)
-		absorbed := c.absorb(rows, run.asOf, r.cfg.Repull)
+		absorbed := c.absorb(rows, run.asOf, r.spec.Repull)
 		if !n.empty() {
-			msgs = append(msgs, messages(r.template(id, run, series.Refresh), n, c.Seq, false)...)
+			origin := r.origin(c, n, run.asOf)
+			msgs = append(msgs, messages(r.template(id, run, origin), n, c.Seq, origin == series.Backfill)...)
 			absorbed.Seq++
 		}
 		if !n.empty() || !slices.Equal(c.Bad, absorbed.Bad) {
 			next[key] = absorbed
 		}
-		run.published(n)
+		said = append(said, n)
 	}
+	var all news
 	if err := r.publish(ctx, msgs); err != nil {
-		return err
+		return all, err
+	}
+	for _, n := range said {
+		run.published(n)
+		all.fresh, all.revised = all.fresh+n.fresh, all.revised+n.revised
 	}
 	maps.Copy(cursors, next)
-	return r.saveCursors(ctx, next)
+	return all, r.saveCursors(ctx, next)
 }
 
 func (r *Runner) saveCursors(ctx context.Context, changed map[string]cursor) error {

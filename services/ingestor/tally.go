@@ -3,6 +3,8 @@ package ingestor
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -22,10 +24,17 @@ type run struct {
 	errs   []error            // trouble with the source
 	locked bool               // the source does not accept our key
 	schema []series.Malformed // rows that lack a field, or belong to nobody
+	failed []failure          // steps that could not be done
 
 	once       sync.Once
 	missing    []string
 	missingErr error
+}
+
+// failure is a step that could not be done to a row of a series.
+type failure struct {
+	source.Failure
+	key string
 }
 
 func newRun(src string, asOf, started time.Time) *run {
@@ -49,9 +58,13 @@ func (r *run) fetched(f Fetched) {
 	r.record.Fetched += uint64(f.Count)
 	r.record.Malformed += uint64(len(f.Stray))
 	r.schema = append(r.schema, f.Stray...)
-	for _, rows := range f.Keys {
+	for _, key := range slices.Sorted(maps.Keys(f.Keys)) {
+		rows := f.Keys[key]
 		if rows.Schema > 0 {
 			r.schema = append(r.schema, rows.Malformed...)
+		}
+		for _, x := range rows.Failed {
+			r.failed = append(r.failed, failure{x, key})
 		}
 	}
 }

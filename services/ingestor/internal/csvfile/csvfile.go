@@ -1,8 +1,9 @@
-// Package csvfile reads hourly series from one CSV file, gzipped or not.
+// Package csvfile reads series from one CSV file, on disk or behind a URL, gzipped or not.
 package csvfile
 
 import (
 	"bufio"
+	"cmp"
 	"compress/gzip"
 	"context"
 	"encoding/csv"
@@ -10,6 +11,8 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"net/http"
+	"net/url"
 	"os"
 	"slices"
 	"strconv"
@@ -18,16 +21,24 @@ import (
 	"time"
 
 	"github.com/bellwether-forecast/bellwether/libs/series"
+	"github.com/bellwether-forecast/bellwether/services/ingestor/internal/localtime"
 	"github.com/bellwether-forecast/bellwether/services/ingestor/internal/source"
 )
 
 // Config names the file and its columns.
 type Config struct {
-	Path   string   // gzipped when it ends in .gz
-	Series string   // column with the key of the series; empty when the file holds one series alone
-	Period string   // column with the time: RFC 3339, or YYYY-MM-DDTHH in UTC
-	Value  string   // column with the value
-	Keys   []string // keys to read; all others are passed over
+	Path      string           // gzipped when it ends in .gz; empty with a URL
+	URL       string           // http or https, gzipped when its path ends in .gz; its query may hold a secret
+	Series    string           // column with the key of the series; empty when the file holds one series alone
+	Period    string           // column with the time
+	Value     string           // column with the value
+	Separator rune             // 0 means a comma
+	Time      localtime.Format // how times are written
+	Keys      []string         // keys to read; all others are passed over
+
+	HTTP  *http.Client  // for URL; nil means one of its own
+	Tries uint          // attempts to read URL; 0 means 4
+	Wait  time.Duration // before the second attempt; it grows; 0 means a second
 }
 
 // File reads the file again only when it changed. It is safe for concurrent use.
@@ -35,9 +46,15 @@ type File struct {
 	cfg Config
 
 	mu    sync.Mutex
-	size  int64
-	mtime time.Time
+	was   version
 	lines map[string][]line // by key, in file order; nil before the first read
+}
+
+// version tells whether a file has changed.
+type version struct {
+	size         int64
+	mtime        time.Time
+	etag, change string // as the server of a URL sends them
 }
 
 // line is one line of the file: an observation, or a malformed row at the time of the row before it.
@@ -47,14 +64,15 @@ type line struct {
 	period string // as written
 	raw    string // the whole line
 	bad    string // what is wrong; empty for an observation
+	clock  bool   // what is wrong is that the clock never showed this time
 }
 
 // New returns a source that reads cfg.Path.
 func New(cfg Config) *File { return &File{cfg: cfg} }
 
 // Fetch returns the rows of w.
-func (f *File) Fetch(_ context.Context, w source.Window) (source.Fetched, error) {
-	lines, err := f.read()
+func (f *File) Fetch(ctx context.Context, w source.Window) (source.Fetched, error) {
+	lines, err := f.read(ctx)
 	if err != nil {
 		return source.Fetched{}, err
 	}
@@ -67,6 +85,10 @@ func (f *File) Fetch(_ context.Context, w source.Window) (source.Fetched, error)
 				continue
 			}
 			count++
+			if l.clock {
+				rows.Fail(key, source.Failure{Step: "time", Period: l.period, Input: l.raw, Reason: l.bad})
+				continue
+			}
 			if l.bad != "" {
 				rows.AddMalformed(key, series.Malformed{Period: l.period, Payload: l.raw, Reason: l.bad}, false)
 				continue
@@ -80,8 +102,8 @@ func (f *File) Fetch(_ context.Context, w source.Window) (source.Fetched, error)
 }
 
 // Unknown returns those of keys that the file does not hold.
-func (f *File) Unknown(_ context.Context, keys []string) ([]string, error) {
-	lines, err := f.read()
+func (f *File) Unknown(ctx context.Context, keys []string) ([]string, error) {
+	lines, err := f.read(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -89,14 +111,18 @@ func (f *File) Unknown(_ context.Context, keys []string) ([]string, error) {
 }
 
 // read returns the lines of the file as it is now.
-func (f *File) read() (map[string][]line, error) {
+func (f *File) read(ctx context.Context) (map[string][]line, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.cfg.URL != "" {
+		return f.download(ctx)
+	}
 	info, err := os.Stat(f.cfg.Path)
 	if err != nil {
 		return nil, source.Errorf(source.ErrConfig, "csv path: %v; name a file that this process may read", err)
 	}
-	if f.lines != nil && info.Size() == f.size && info.ModTime().Equal(f.mtime) {
+	now := version{size: info.Size(), mtime: info.ModTime()}
+	if f.lines != nil && now.size == f.was.size && now.mtime.Equal(f.was.mtime) {
 		return f.lines, nil
 	}
 	in, err := os.Open(f.cfg.Path)
@@ -104,18 +130,36 @@ func (f *File) read() (map[string][]line, error) {
 		return nil, source.Errorf(source.ErrConfig, "csv path: %v; name a file that this process may read", err)
 	}
 	defer in.Close()
-	var r io.Reader = bufio.NewReaderSize(in, 1<<16)
-	if strings.HasSuffix(f.cfg.Path, ".gz") {
-		if r, err = gzip.NewReader(r); err != nil {
-			return nil, source.Errorf(source.ErrConfig, "csv path: %s: %v; rename the file if it is not gzipped", f.cfg.Path, err)
-		}
-	}
-	lines, err := f.parse(r)
+	lines, err := f.unpack(in, strings.HasSuffix(f.cfg.Path, ".gz"))
 	if err != nil {
 		return nil, err
 	}
-	f.lines, f.size, f.mtime = lines, info.Size(), info.ModTime()
+	f.lines, f.was = lines, now
 	return lines, nil
+}
+
+// name returns what the file is called in errors.
+func (f *File) name() string { return cmp.Or(f.cfg.Path, Name(f.cfg.URL)) }
+
+// Name returns a URL without its query, which may hold a secret.
+func Name(text string) string {
+	u, err := url.Parse(text)
+	if err != nil {
+		return "URL"
+	}
+	return u.Scheme + "://" + u.Host + u.EscapedPath()
+}
+
+func (f *File) unpack(in io.Reader, zipped bool) (map[string][]line, error) {
+	var r io.Reader = bufio.NewReaderSize(in, 1<<16)
+	if zipped {
+		z, err := gzip.NewReader(r)
+		if err != nil {
+			return nil, source.Errorf(source.ErrConfig, "csv path: %s: %v; rename the file if it is not gzipped", f.name(), err)
+		}
+		r = z
+	}
+	return f.parse(r)
 }
 
 // columns are the indices of the columns; series is -1 when the file holds one series alone.
@@ -124,9 +168,13 @@ type columns struct{ series, period, value int }
 func (f *File) parse(in io.Reader) (map[string][]line, error) {
 	r := csv.NewReader(in)
 	r.FieldsPerRecord, r.ReuseRecord = -1, true
+	if f.cfg.Separator != 0 {
+		r.Comma = f.cfg.Separator
+	}
+	times := localtime.New(f.cfg.Time)
 	header, err := r.Read()
 	if err != nil {
-		return nil, source.Errorf(source.ErrConfig, "csv path: %s: header: %v", f.cfg.Path, err)
+		return nil, source.Errorf(source.ErrConfig, "csv path: %s: header: %v", f.name(), err)
 	}
 	at, err := f.columns(header)
 	if err != nil {
@@ -144,13 +192,13 @@ func (f *File) parse(in io.Reader) (map[string][]line, error) {
 		}
 		// A bare quote spoils its line alone; anything else is the file.
 		if _, quoting := errors.AsType[*csv.ParseError](err); err != nil && !quoting {
-			return nil, source.Errorf(source.ErrUnavailable, "csv path: %s: %v", f.cfg.Path, err)
+			return nil, source.Errorf(source.ErrUnavailable, "csv path: %s: %v", f.name(), err)
 		}
 		key, ok := f.key(record, at)
 		if !ok || !wanted[key] {
 			continue
 		}
-		l := parseLine(record, at)
+		l := parseLine(times, key, record, at)
 		if had := out[key]; l.ts.IsZero() && len(had) > 0 {
 			l.ts = had[len(had)-1].ts
 		}
@@ -177,8 +225,8 @@ func (f *File) columns(header []string) (columns, error) {
 		}
 		i := slices.Index(names, c.name)
 		if i < 0 {
-			return at, source.Errorf(source.ErrConfig, "csv columns: %s has no column %q, it has %s; set %s",
-				f.cfg.Path, c.name, strings.Join(names, ", "), c.flag)
+			return at, source.Errorf(source.ErrConfig, "csv columns: %s has no column %q, it has %s; set %s (%s in a file of sources)",
+				f.name(), c.name, strings.Join(names, ", "), c.flag, strings.ReplaceAll(strings.TrimPrefix(c.flag, "csv-"), "-", "_"))
 		}
 		*c.index = i
 	}
@@ -195,16 +243,16 @@ func (f *File) key(record []string, at columns) (string, bool) {
 	return record[at.series], true
 }
 
-func parseLine(record []string, at columns) line {
+func parseLine(times *localtime.Reader, key string, record []string, at columns) line {
 	l := line{raw: strings.Join(record, ",")}
 	if at.period >= len(record) {
 		l.bad = "period: field missing"
 		return l
 	}
 	l.period = strings.Clone(record[at.period])
-	ts, err := parsePeriod(l.period)
+	ts, err := times.Time(key, l.period)
 	if err != nil {
-		l.bad = err.Error()
+		l.bad, l.clock = err.Error(), errors.Is(err, localtime.ErrClock)
 		return l
 	}
 	l.ts = ts
@@ -223,14 +271,4 @@ func parseLine(record []string, at columns) line {
 		l.val = v
 	}
 	return l
-}
-
-func parsePeriod(cell string) (time.Time, error) {
-	cell = strings.TrimSpace(cell)
-	for _, layout := range []string{"2006-01-02T15", time.RFC3339} {
-		if ts, err := time.Parse(layout, cell); err == nil {
-			return ts.UTC(), nil
-		}
-	}
-	return time.Time{}, fmt.Errorf("period: %.40q, want RFC 3339 or YYYY-MM-DDTHH", cell)
 }

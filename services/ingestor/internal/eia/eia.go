@@ -25,7 +25,7 @@ import (
 
 // Routes under /v2/electricity/rto/ that this client reads.
 const (
-	RouteRegion = "region-data"        // keys are respondents, "PJM"
+	RouteRegion = "region-data"        // keys are respondents, with a type other than demand: "PJM", "PJM.NG"
 	RouteSubBA  = "region-sub-ba-data" // keys are parent and sub-area, "MISO-0027"
 )
 
@@ -36,12 +36,11 @@ const (
 	unit     = "megawatthours"
 )
 
-// Config says which route to read and how hard to try.
+// Config says where the API is and how hard to try. Which route is asked follows from the key.
 type Config struct {
 	BaseURL string // "https://api.eia.gov"
 	Key     string // never logged, never part of an error
-	Route   string // RouteRegion or RouteSubBA
-	Type    string // facet type of RouteRegion, "D" for demand
+	Type    string // facet type of keys that name a balancing authority alone; empty means Demand
 
 	Timeout  time.Duration // of one request
 	Tries    uint          // attempts for one page, the first included

@@ -22,49 +22,94 @@ type page struct {
 func (c *Client) Fetch(ctx context.Context, w source.Window) (source.Fetched, error) {
 	rows := source.NewCollector(w)
 	rows.Redact = c.redact
-	params := c.params(w)
 	var pages, count int
-	for offset := 0; ; {
-		params.Set("offset", strconv.Itoa(offset))
-		p, err := get[page](ctx, c, c.path("/data/"), params)
+	for _, a := range c.asks(w.Keys) {
+		p, n, err := c.complete(ctx, rows, a, w)
 		if err != nil {
 			return source.Fetched{}, err
 		}
-		pages++
-		if p.Data == nil {
-			return source.Fetched{}, source.Errorf(source.ErrSchema, "%s: field response.data is missing", c.path("/data/"))
-		}
-		data := *p.Data
-		news := 0
-		for _, raw := range data {
-			if c.collect(rows, raw) {
-				news++
-			}
-		}
-		count += len(data)
-		offset += len(data)
-		// total has been too small and too large at times. An empty page is the end in any case; a full one is not.
-		total, err := strconv.Atoi(strings.Trim(string(p.Total), `"`))
-		if err != nil {
-			return source.Fetched{}, source.Errorf(source.ErrSchema, "%s: field response.total is %.40q, want a number",
-				c.path("/data/"), p.Total)
-		}
-		if len(data) == 0 || offset >= total && len(data) < c.cfg.PageSize {
-			break
-		}
-		if news == 0 {
-			return source.Fetched{}, source.Errorf(source.ErrSchema, "%s: page at offset %d repeats earlier rows",
-				c.path("/data/"), offset-len(data))
-		}
+		pages += p
+		count += n
 	}
 	f := rows.Fetched()
 	f.Pages, f.Count = pages, count
 	return f, nil
 }
 
-func (c *Client) path(rest string) string { return "/v2/electricity/rto/" + c.cfg.Route + rest }
+// passes is how often the pages of one request are read when they overlap.
+const passes = 3
 
-func (c *Client) params(w source.Window) url.Values {
+// complete adds the rows of one request and returns how many pages and rows came. Where rows came twice, pages may have
+// overlapped, and then others did not come at all: it reads all pages again until a pass brings nothing new.
+func (c *Client) complete(ctx context.Context, rows *source.Collector, a ask, w source.Window) (pages, count int, err error) {
+	for pass := 1; ; pass++ {
+		got, err := c.pass(ctx, rows, a, w)
+		if err != nil {
+			return pages, count, err
+		}
+		pages += got.pages
+		count += got.rows
+		switch {
+		case got.repeated == 0 && got.news == got.rows, pass > 1 && got.repeated == 0 && got.news == 0:
+			return pages, count, nil
+		case pass == passes && got.repeated > 0:
+			return pages, count, source.Errorf(source.ErrSchema, "%s: page at offset %d repeats an earlier page", path(a.route, "/data/"), got.repeated)
+		case pass == passes:
+			return pages, count, source.Errorf(source.ErrUnavailable, "%s: pages overlap: %d readings and still new rows", path(a.route, "/data/"), passes)
+		}
+	}
+}
+
+// pass is what one reading of all pages brought.
+type pass struct {
+	pages, rows, news int
+	repeated          int // offset of a page that came before, or 0
+}
+
+func (c *Client) pass(ctx context.Context, rows *source.Collector, a ask, w source.Window) (pass, error) {
+	var out pass
+	params, at := c.params(a, w), path(a.route, "/data/")
+	seen := map[string]bool{} // first and last rows of pages
+	for offset := 0; ; {
+		params.Set("offset", strconv.Itoa(offset))
+		p, err := get[page](ctx, c, at, params)
+		if err != nil {
+			return out, err
+		}
+		out.pages++
+		if p.Data == nil {
+			return out, source.Errorf(source.ErrSchema, "%s: field response.data is missing", at)
+		}
+		data := *p.Data
+		for _, raw := range data {
+			if c.collect(rows, a.route, raw) {
+				out.news++
+			}
+		}
+		out.rows += len(data)
+		// total has been too small and too large at times. An empty page is the end in any case; a full one is not.
+		total, err := strconv.Atoi(strings.Trim(string(p.Total), `"`))
+		if err != nil {
+			return out, source.Errorf(source.ErrSchema, "%s: field response.total is %.40q, want a number", at, p.Total)
+		}
+		if len(data) == 0 {
+			return out, nil
+		}
+		ends := string(data[0]) + string(data[len(data)-1])
+		if seen[ends] {
+			out.repeated = offset
+			return out, nil
+		}
+		seen[ends] = true
+		if offset += len(data); offset >= total && len(data) < c.cfg.PageSize {
+			return out, nil
+		}
+	}
+}
+
+func path(route, rest string) string { return "/v2/electricity/rto/" + route + rest }
+
+func (c *Client) params(a ask, w source.Window) url.Values {
 	p := url.Values{
 		"frequency": {"hourly"},
 		"data[0]":   {"value"},
@@ -73,10 +118,10 @@ func (c *Client) params(w source.Window) url.Values {
 		"length":    {strconv.Itoa(c.cfg.PageSize)},
 	}
 	sort := []string{"period", "respondent", "type"}
-	if c.cfg.Route == RouteSubBA {
+	if a.route == RouteSubBA {
 		sort = []string{"period", "parent", "subba"}
 		parents := map[string]bool{}
-		for _, k := range w.Keys {
+		for _, k := range a.keys {
 			parent, sub, _ := strings.Cut(k, "-")
 			p.Add("facets[subba][]", sub)
 			if !parents[parent] {
@@ -85,8 +130,8 @@ func (c *Client) params(w source.Window) url.Values {
 			parents[parent] = true
 		}
 	} else {
-		p["facets[respondent][]"] = w.Keys
-		p.Set("facets[type][]", c.cfg.Type)
+		p["facets[respondent][]"] = a.keys
+		p["facets[type][]"] = a.types
 	}
 	// A full key: without it pages overlap.
 	for i, column := range sort {
@@ -98,35 +143,42 @@ func (c *Client) params(w source.Window) url.Values {
 
 // Unknown returns those of keys that the API does not list.
 func (c *Client) Unknown(ctx context.Context, keys []string) ([]string, error) {
-	if c.cfg.Route != RouteSubBA {
-		known, err := c.facet(ctx, "respondent")
-		if err != nil {
-			return nil, err
+	var unknown []string
+	for _, a := range c.asks(keys) {
+		facets := []string{"respondent"}
+		if a.route == RouteSubBA {
+			facets = []string{"parent", "subba"}
 		}
-		return slices.DeleteFunc(slices.Clone(keys), func(k string) bool { return known[k] }), nil
+		known := map[string]map[string]bool{}
+		for _, f := range facets {
+			ids, err := c.facet(ctx, a.route, f)
+			if err != nil {
+				return nil, err
+			}
+			known[f] = ids
+		}
+		for _, k := range keys {
+			parent, sub, isSub := strings.Cut(k, "-")
+			ba, _, _ := strings.Cut(k, ".")
+			switch {
+			case isSub && a.route == RouteSubBA && !(known["parent"][parent] && known["subba"][sub]),
+				!isSub && a.route == RouteRegion && slices.Contains(a.keys, ba) && !known["respondent"][ba]:
+				unknown = append(unknown, k)
+			}
+		}
 	}
-	parents, err := c.facet(ctx, "parent")
-	if err != nil {
-		return nil, err
-	}
-	subs, err := c.facet(ctx, "subba")
-	if err != nil {
-		return nil, err
-	}
-	return slices.DeleteFunc(slices.Clone(keys), func(k string) bool {
-		parent, sub, _ := strings.Cut(k, "-")
-		return parents[parent] && subs[sub]
-	}), nil
+	slices.Sort(unknown)
+	return slices.Compact(unknown), nil
 }
 
 // facet returns the ids of a facet.
-func (c *Client) facet(ctx context.Context, name string) (map[string]bool, error) {
+func (c *Client) facet(ctx context.Context, route, name string) (map[string]bool, error) {
 	type facets struct {
 		Facets []struct {
 			ID string `json:"id"`
 		} `json:"facets"`
 	}
-	listed, err := get[facets](ctx, c, c.path("/facet/"+name+"/"), nil)
+	listed, err := get[facets](ctx, c, path(route, "/facet/"+name+"/"), nil)
 	if err != nil {
 		return nil, err
 	}

@@ -25,7 +25,7 @@ type row struct {
 }
 
 // collect adds one row and reports whether it says something new.
-func (c *Client) collect(rows *source.Collector, raw json.RawMessage) bool {
+func (c *Client) collect(rows *source.Collector, route string, raw json.RawMessage) bool {
 	var r row
 	payload := string(raw)
 	bad := func(key, reason string, schema bool) bool {
@@ -35,12 +35,12 @@ func (c *Client) collect(rows *source.Collector, raw json.RawMessage) bool {
 	if err := json.Unmarshal(raw, &r); err != nil {
 		return bad("", "row: not an object", true)
 	}
-	key, reason := c.key(&r)
+	key, reason := c.key(route, &r)
 	if reason != "" {
 		return bad("", reason, true)
 	}
 	// Facets are alternatives one by one, so that two parents and two sub-areas match four pairs.
-	if t, ok := text(r.Type); !rows.Has(key) || ok && t != c.cfg.Type {
+	if !rows.Has(key) {
 		return rows.Skip(payload)
 	}
 	ts, reason, schema := periodOf(r.Period)
@@ -58,8 +58,8 @@ func (c *Client) collect(rows *source.Collector, raw json.RawMessage) bool {
 }
 
 // key returns the key a row belongs to, or what is wrong with it.
-func (c *Client) key(r *row) (key, reason string) {
-	if c.cfg.Route == RouteSubBA {
+func (c *Client) key(route string, r *row) (key, reason string) {
+	if route == RouteSubBA {
 		parent, ok := text(r.Parent)
 		sub, also := text(r.SubBA)
 		if !ok || !also {
@@ -70,6 +70,9 @@ func (c *Client) key(r *row) (key, reason string) {
 	respondent, ok := text(r.Respondent)
 	if !ok {
 		return "", "respondent: field missing"
+	}
+	if t, ok := text(r.Type); ok && t != c.plain() {
+		return respondent + "." + t, ""
 	}
 	return respondent, ""
 }

@@ -37,6 +37,9 @@ func NewCollector(w Window) *Collector {
 // Has reports whether key was asked for.
 func (c *Collector) Has(key string) bool { return c.keys[key] != nil }
 
+// Contradicted reports whether some period of key came with different values.
+func (c *Collector) Contradicted(key string) bool { return len(c.keys[key].rows.Twins) > 0 }
+
 // Add adds an observation of a key that was asked for, and reports whether it says something new.
 func (c *Collector) Add(key string, o series.Observation) bool {
 	k := c.keys[key]
@@ -81,6 +84,17 @@ func (c *Collector) AddMalformed(key string, m series.Malformed, schema bool) bo
 		k.rows.Schema++
 	}
 	return true
+}
+
+// Fail adds a row that a step could not be done to: malformed, with the failure beside it.
+func (c *Collector) Fail(key string, f Failure) {
+	m := series.Malformed{Period: f.Period, Payload: f.Input, Reason: f.Reason}
+	if !c.AddMalformed(key, m, false) {
+		return
+	}
+	if k := c.keys[key]; k != nil {
+		k.rows.Failed = append(k.rows.Failed, f)
+	}
 }
 
 // Skip passes over a row that nobody asked for, and reports whether it came for the first time.

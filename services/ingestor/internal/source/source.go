@@ -48,6 +48,15 @@ type Rows struct {
 	Twins     []series.Observation // other values of periods in Obs, by time: the source contradicts itself
 	Malformed []series.Malformed   // rows that cannot be read as an observation
 	Schema    int                  // malformed rows that lack a field we know: a sign of a changed schema
+	Failed    []Failure            // steps that could not be done to rows; their inputs are in Malformed too
+}
+
+// Failure is a step that could not be done, and what it was given.
+type Failure struct {
+	Step   string // "total"
+	Period string
+	Input  string // what the step was given, as JSON
+	Reason string
 }
 
 // Fetched is the answer to a Window.
