@@ -37,6 +37,8 @@ type Commands struct {
 	Quarantine Quarantine `cmd:"" help:"Look at observations that were kept back, and release or discard them."`
 	Train      Train      `cmd:"" help:"Ask for new models."`
 	Refresh    Refresh    `cmd:"" help:"Ask the ingestor to fetch now."`
+	Backfill   Backfill   `cmd:"" help:"Ask the ingestor for a part of the history, and watch it come."`
+	Sources    Sources    `cmd:"" help:"Look at where observations come from: check a file of sources, list them."`
 	Provision  Provision  `cmd:"" help:"Create or update the streams, buckets and schedules of a NATS server."`
 	Migrate    Migrate    `cmd:"" help:"Create or update the tables of a ClickHouse server."`
 }

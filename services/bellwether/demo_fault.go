@@ -100,7 +100,7 @@ func (d *demo) faults() []fault {
 
 // retry fetches again at the same hour.
 func (d *demo) retry(ctx context.Context) error {
-	if _, err := refresh(ctx, d.bus, d.now); err != nil {
+	if _, err := refresh(ctx, d.bus, "", d.now); err != nil {
 		return nil //nolint:nilerr // the breaker may still be open: the alert stands until a fetch succeeds
 	}
 	return d.settle(ctx)

@@ -151,7 +151,7 @@ func (d *demo) stop() error {
 func (d *demo) backfill(ctx context.Context, _ *app.App) (string, error) {
 	done := make(chan error, 1)
 	go func() {
-		_, err := refresh(ctx, d.bus, d.now)
+		_, err := refresh(ctx, d.bus, "", d.now)
 		done <- err
 	}()
 	want := uint64(len(d.areas) * d.History * 24)
@@ -244,6 +244,6 @@ func (d *demo) advance(ctx context.Context) error {
 	if err := d.api.setNow(ctx, d.now); err != nil {
 		return err
 	}
-	_, err := refresh(ctx, d.bus, d.now)
+	_, err := refresh(ctx, d.bus, "", d.now)
 	return err
 }

@@ -90,6 +90,7 @@ func (t *Train) choose(ctx context.Context) ([]chio.SeriesStatus, error) {
 type Refresh struct {
 	Connection `embed:""`
 	AsOf       time.Time `help:"Fetch as if it were this time (RFC 3339), to replay a history; now by default."`
+	Source     string    `help:"Source to fetch from; all that can be asked by default." placeholder:"NAME"`
 }
 
 // Run implements the command.
@@ -99,7 +100,7 @@ func (r *Refresh) Run(ctx context.Context, out Output) error {
 		return err
 	}
 	defer bus.Close()
-	run, err := refresh(ctx, bus, r.AsOf)
+	run, err := refresh(ctx, bus, r.Source, r.AsOf)
 	if err != nil {
 		return err
 	}
@@ -109,12 +110,12 @@ func (r *Refresh) Run(ctx context.Context, out Output) error {
 
 const refreshTimeout = 30 * time.Minute
 
-// refresh asks the ingestor for one run and waits for its result. A zero asOf means now.
-func refresh(ctx context.Context, bus *natsio.Bus, asOf time.Time) (ingestor.Refreshed, error) {
+// refresh asks the ingestor for one run and waits for its result. No source means all, a zero asOf now.
+func refresh(ctx context.Context, bus *natsio.Bus, source string, asOf time.Time) (ingestor.Refreshed, error) {
 	// A first backfill over a rate-limited API takes minutes.
 	ctx, cancel := context.WithTimeout(ctx, refreshTimeout)
 	defer cancel()
-	in, err := json.Marshal(ingestor.RefreshRequest{AsOf: asOf})
+	in, err := json.Marshal(ingestor.RefreshRequest{AsOf: asOf, Source: source})
 	if err != nil {
 		return ingestor.Refreshed{}, err
 	}

@@ -86,9 +86,9 @@ type Sampled struct {
 const checkSpan = 7 * day
 
 // Check fetches what the source has of every series, without publishing or saving anything, and says what it found.
-func Check(ctx context.Context, s Spec, deps Deps) Checked {
+func Check(ctx context.Context, s Spec, deps Deps) (out Checked) {
 	deps = deps.withDefaults()
-	out := Checked{Name: s.Name}
+	out.Name = s.Name
 	if !s.pulled() {
 		out.Note = "observations are sent to it: " + s.reads()
 		if s.Kind == KindPush {

@@ -3,6 +3,7 @@ package ingestor
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/bellwether-forecast/bellwether/libs/series"
+	"github.com/bellwether-forecast/bellwether/libs/stage"
 	"github.com/bellwether-forecast/bellwether/services/ingestor/internal/source"
 )
 
@@ -234,9 +236,12 @@ func (g *Ingestor) answerBackfill(ctx context.Context, data []byte) ([]byte, err
 	}
 	r, err := g.Source(req.Source)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w: %w", err, stage.ErrPermanent)
 	}
 	done, err := r.Backfill(ctx, req)
+	if errors.Is(err, ErrConfig) {
+		err = fmt.Errorf("%w: %w", err, stage.ErrPermanent)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -133,7 +133,11 @@ func (e *EIASpec) apiKey() (string, error) {
 	if e.key != "" {
 		return strings.TrimSpace(string(e.key)), nil
 	}
-	return secret("api key", e.KeyEnv, e.KeyFile, "the key from your registration e-mail")
+	file := e.KeyFile
+	if e.KeyEnv == keyVariable && file == "" && os.Getenv(keyVariable) == "" {
+		file = os.Getenv(keyVariable + "_FILE")
+	}
+	return secret("api key", e.KeyEnv, file, "the key from your registration e-mail")
 }
 
 // secret returns what the variable holds, or the file when it is named. what and content tell the operator.

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"os"
 	"regexp"
 	"slices"
 	"strconv"
@@ -25,6 +24,9 @@ const (
 	KindPush = "push" // is sent observations over HTTP
 	KindNATS = "nats" // is sent observations over the bus
 )
+
+// keyVariable has the API key of the EIA, unless a source names another; with _FILE after it, the file that has it.
+const keyVariable = "EIA_API_KEY"
 
 // anyKey in place of the series of a source that is sent observations takes every key.
 const anyKey = "*"
@@ -78,7 +80,7 @@ type EIASpec struct {
 
 // CSVSpec says how to read a CSV file. It has one row for each series and period.
 type CSVSpec struct {
-	Path         string   `yaml:"path" json:"path,omitempty" jsonschema:"File to read, gzipped when it ends in .gz. One of path and url."`
+	Path         string   `yaml:"path" json:"path,omitempty" jsonschema:"File to read, gzipped when it ends in .gz; from where the process runs. One of path and url."`
 	URL          string   `yaml:"url" json:"url,omitempty" jsonschema:"http or https URL to read, gzipped when its path ends in .gz. Asked again only for what changed (ETag, Last-Modified)."`
 	SeriesColumn string   `yaml:"series_column" json:"series_column,omitempty" jsonschema:"Column with the key of the series; \"\" when the file holds one series alone. Default series."`
 	PeriodColumn string   `yaml:"period_column" json:"period_column,omitempty" jsonschema:"Column with the time. Default period."`
@@ -149,11 +151,8 @@ func Defaults(kind string) Spec {
 	switch kind {
 	case KindEIA:
 		s.EIA = &EIASpec{
-			URL: "https://api.eia.gov", KeyEnv: "EIA_API_KEY", Rate: 2, Timeout: 30 * time.Second, Tries: 6,
+			URL: "https://api.eia.gov", KeyEnv: keyVariable, Rate: 2, Timeout: 30 * time.Second, Tries: 6,
 			Wait: 500 * time.Millisecond, MaxWait: 30 * time.Second, Failures: 12, Cooldown: 30 * time.Second,
-		}
-		if file := os.Getenv("EIA_API_KEY_FILE"); file != "" {
-			s.EIA.KeyEnv, s.EIA.KeyFile = "", file
 		}
 	case KindCSV:
 		s.CSV = &CSVSpec{SeriesColumn: "series", PeriodColumn: "period", ValueColumn: "value", Separator: ",", Time: when}
@@ -528,7 +527,7 @@ func (t *TimeSpec) validate(r *refusals, prefix string, shorter bool) {
 
 func (s *Spec) validateSteps(r *refusals) {
 	period := step
-	if s.CSV != nil {
+	if s.Kind == KindCSV {
 		period = s.CSV.Time.Period
 	}
 	unit := ""
