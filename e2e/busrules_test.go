@@ -115,10 +115,11 @@ func TestServicesKeepWithinTheirRights(t *testing.T) {
 	}
 	addr := freeAddr(t)
 	store := launch(t, dir, "--services=none", "--dir="+dir+"/store", "--store-addr="+addr, "--bus-addr=127.0.0.1:0")
+	file := sourcesFile(t, fmt.Sprintf(eiaSource, source)+natsSource)
 	var services []*exec.Cmd
 	for _, name := range event.Services() {
 		services = append(services, launchAs(t, dir, name, "--nats-url="+url, "--nats-user="+name, "--nats-password-file="+passwordFile(name),
-			"--clickhouse-addr="+addr, "--ingestor-eia-url="+source))
+			"--clickhouse-addr="+addr, "--ingestor-sources="+file))
 	}
 	s := &stack{t: t, bus: bus, store: store.store}
 	s.until("five services to answer", func(ctx context.Context) (bool, error) {
@@ -137,6 +138,13 @@ func TestServicesKeepWithinTheirRights(t *testing.T) {
 	if got := s.number("SELECT uniqExact(series) FROM v_forecasts"); got != "3" {
 		t.Errorf("%s series have a forecast, want 3", got)
 	}
+	// The ingestor reads what is sent on the bus, and gives up what it cannot take.
+	send(t, bus, "1", observationOf("2023-04-01T05:00:00Z", "7"))
+	send(t, bus, "2", "nonsense")
+	s.until("the message on the bus", func(ctx context.Context) (bool, error) {
+		dead, err := bus.DeadLetters(ctx, "ingestor_scada")
+		return len(dead) == 1 && s.number("SELECT count() FROM v_observations WHERE series = 'scada.north'") == "1", err
+	})
 	// An alert is told as the monitor's user too.
 	alerts := follow(t, bus)
 	if err := services[0].Process.Kill(); err != nil {

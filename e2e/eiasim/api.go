@@ -64,6 +64,10 @@ func (e *ErrorFault) strike(w http.ResponseWriter, r *http.Request, serve http.H
 		gateError(w, http.StatusForbidden, "OVER_RATE_LIMIT", "You have exceeded your rate limit.  Try again later.")
 	case ErrorTooMany:
 		gateError(w, http.StatusTooManyRequests, "OVER_RATE_LIMIT", "You have exceeded your rate limit.  Try again later.")
+	case ErrorBadRequest:
+		badRequest(w, refusef("Invalid facet '%s' provided. The only valid facets are 'respondent' and 'type'.", "region"))
+	case ErrorGateInBody:
+		gateError(w, http.StatusOK, "OVER_RATE_LIMIT", "You have exceeded your rate limit.  Try again later.")
 	case ErrorInBody:
 		writeJSON(w, http.StatusOK, map[string]any{"error": "Something unexpected happened.", "code": 500})
 	case ErrorSlow:
@@ -109,19 +113,24 @@ func (s *Server) serveData(w http.ResponseWriter, r *http.Request) {
 		badRequest(w, err)
 		return
 	}
-	rows := s.rows(&q, s.view())
-	from := min(q.offset, len(rows))
+	v := s.view()
+	rows := s.rows(&q, v)
+	from := max(0, min(q.offset, len(rows))-v.faults.overlap(s.cfg.Seed, s.requests.Load()))
 	page := rows[from:min(from+q.limit, len(rows))]
 
 	b := make([]byte, 0, 1024+200*len(page))
-	b = append(b, `{"response":{"total":"`...)
+	quote := `"`
+	if v.faults.Numbers {
+		quote = ""
+	}
+	b = append(b, `{"response":{"total":`+quote...)
 	b = strconv.AppendInt(b, int64(len(rows)), 10)
-	b = append(b, `","dateFormat":"YYYY-MM-DD\"T\"HH24","frequency":"hourly","data":[`...)
+	b = append(b, quote+`,"dateFormat":"YYYY-MM-DD\"T\"HH24","frequency":"hourly","data":[`...)
 	for i := range page {
 		if i > 0 {
 			b = append(b, ',')
 		}
-		b = page[i].appendJSON(b, q.value)
+		b = page[i].appendJSON(b, q.value, v.faults.Numbers)
 	}
 	b = append(b, `],"description":`...)
 	b = appendJSON(b, description(route))
@@ -202,9 +211,9 @@ func (s *Server) serveFacet(w http.ResponseWriter, r *http.Request) {
 		switch {
 		case a.Route != route:
 		case facet == "respondent":
-			names[a.ID] = a.Name
+			names[a.ba] = a.Name
 		case facet == "type":
-			names["D"] = "Demand"
+			names[a.typ()], _ = typeName(a.kind)
 		case facet == "parent":
 			names[a.parent] = a.parentName
 		case facet == "subba":

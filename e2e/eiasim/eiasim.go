@@ -25,6 +25,7 @@ var ErrConfig = errors.New("eiasim: bad configuration")
 type Config struct {
 	Data    string        // see Locate
 	Areas   []string      // balancing authorities such as "TVA", or sub-areas such as "MISO-0027"; empty means 12 defaults
+	Types   []string      // other types than demand that balancing authorities report: DF, NG, TI; made of their demand
 	Seed    uint64        // of generated data, revisions and faults
 	Lag     time.Duration // publication lag of demand; 0 means DefaultLag
 	Revised float64       // share of values revised once, 0..1; 0 means DefaultRevised, negative means none
@@ -75,6 +76,9 @@ func New(cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	if s.areas, err = addTypes(s.areas, cfg.Types); err != nil {
+		return nil, err
+	}
 	if cfg.Now.IsZero() {
 		_, last := s.span()
 		s.now = last.Add(cfg.Lag)
@@ -101,7 +105,7 @@ type Info struct {
 
 // Area describes one series of the data set.
 type Area struct {
-	ID    string `json:"id"` // key of the series: "TVA", or parent and sub-area: "MISO-0027"
+	ID    string `json:"id"` // key of the series: "TVA", with a type "TVA.NG", or parent and sub-area "MISO-0027"
 	Name  string `json:"name"`
 	Zone  string `json:"zone"`  // IANA time zone
 	Route string `json:"route"` // "region-data" or "region-sub-ba-data"

@@ -12,6 +12,15 @@ type Faults struct {
 	Corrupt []CorruptFault `json:"corrupt,omitempty"` // of single rows
 	Scale   []ScaleFault   `json:"scale,omitempty"`   // of values
 	Drop    []DropFault    `json:"drop,omitempty"`    // of rows
+	Overlap *OverlapFault  `json:"overlap,omitempty"` // of pages
+	Numbers bool           `json:"numbers,omitempty"` // values and total are JSON numbers, as before version 2.1.6
+}
+
+// OverlapFault makes a share of the pages begin some rows early, as before version 2.1.9: they repeat rows of the page
+// before, and hide as many at their end.
+type OverlapFault struct {
+	Share float64 `json:"share"` // 0..1
+	Rows  int     `json:"rows"`
 }
 
 // ErrorFault spoils a share of the responses of the API routes.
@@ -23,13 +32,15 @@ type ErrorFault struct {
 
 // Kinds of ErrorFault.
 const (
-	ErrorServer    = "server_error"    // 500, plain text
-	ErrorOverRate  = "over_rate_limit" // 403, object error OVER_RATE_LIMIT
-	ErrorTooMany   = "too_many"        // 429, object error OVER_RATE_LIMIT
-	ErrorInBody    = "error_in_body"   // 200 with an error body
-	ErrorTruncated = "truncated"       // 200, the body ends half-way
-	ErrorReset     = "reset"           // the connection is cut half-way through the body
-	ErrorSlow      = "slow"            // the right answer, late
+	ErrorServer     = "server_error"    // 500, plain text
+	ErrorOverRate   = "over_rate_limit" // 403, object error OVER_RATE_LIMIT
+	ErrorTooMany    = "too_many"        // 429, object error OVER_RATE_LIMIT
+	ErrorInBody     = "error_in_body"   // 200 with an error body, its error a string
+	ErrorGateInBody = "gate_in_body"    // 200 with an error body, its error an object
+	ErrorBadRequest = "bad_request"     // 400, its error a string
+	ErrorTruncated  = "truncated"       // 200, the body ends half-way
+	ErrorReset      = "reset"           // the connection is cut half-way through the body
+	ErrorSlow       = "slow"            // the right answer, late
 )
 
 // Range chooses periods of one area: From <= period < To.
@@ -91,7 +102,12 @@ func (s *Server) SetFaults(f Faults) error {
 }
 
 func (s *Server) check(f Faults) error {
-	kinds := []string{ErrorServer, ErrorOverRate, ErrorTooMany, ErrorInBody, ErrorTruncated, ErrorReset, ErrorSlow}
+	kinds := []string{
+		ErrorServer, ErrorOverRate, ErrorTooMany, ErrorInBody, ErrorGateInBody, ErrorBadRequest, ErrorTruncated, ErrorReset, ErrorSlow,
+	}
+	if o := f.Overlap; o != nil && (o.Share < 0 || o.Share > 1 || o.Rows < 1) {
+		return fmt.Errorf("overlap: share %g and %d rows, want 0 to 1 and at least 1: %w", o.Share, o.Rows, ErrConfig)
+	}
 	for i, e := range f.Errors {
 		if !slices.Contains(kinds, e.Kind) {
 			return fmt.Errorf("errors[%d].kind: %q, want one of %q: %w", i, e.Kind, kinds, ErrConfig)
@@ -159,6 +175,14 @@ func (f Faults) errorFor(seed, n uint64) *ErrorFault {
 		}
 	}
 	return nil
+}
+
+// overlap returns how many rows early the page of request n begins.
+func (f Faults) overlap(seed, n uint64) int {
+	if f.Overlap == nil || draw(seed, n, saltOverlap) >= f.Overlap.Share {
+		return 0
+	}
+	return f.Overlap.Rows
 }
 
 // corruption returns the kind of the fault that strikes the row of a at t, or "".

@@ -126,11 +126,17 @@ func newWorld(t testing.TB, sim eiasim.Config, change func(*ingestor.Config)) *w
 	if err != nil {
 		t.Fatal(err)
 	}
-	srv := httptest.NewServer(s.Handler())
-	t.Cleanup(srv.Close)
-	w := &world{sim: s, url: srv.URL, bus: newBus()}
+	w := serve(t, s)
 	w.restart(t, change)
 	return w
+}
+
+// serve returns a world without a runner yet.
+func serve(t testing.TB, s *eiasim.Server) *world {
+	t.Helper()
+	srv := httptest.NewServer(s.Handler())
+	t.Cleanup(srv.Close)
+	return &world{sim: s, url: srv.URL, bus: newBus()}
 }
 
 // restart makes a new runner on the same bus, as a restarted process would.

@@ -124,7 +124,7 @@ func (q *query) wants(a *area) bool {
 	if a.Route != q.route {
 		return false
 	}
-	facets := map[string]string{"respondent": a.ID, "type": "D"}
+	facets := map[string]string{"respondent": a.ba, "type": a.typ()}
 	if a.Route == routeSubBA {
 		facets = map[string]string{"subba": a.sub, "parent": a.parent}
 	}

@@ -12,6 +12,7 @@ const (
 	saltSize
 	saltNull
 	saltFault
+	saltOverlap
 )
 
 const (
@@ -22,7 +23,7 @@ const (
 
 // visible returns the number of leading periods of a that are published at now.
 func (s *Server) visible(a *area, now time.Time) int {
-	n := a.index(now.Add(-s.cfg.Lag).Add(time.Nanosecond)) // periods up to and including now - lag
+	n := a.index(now.Add(-s.cfg.Lag - a.late).Add(time.Nanosecond)) // periods up to and including now - lag
 	return min(max(n, 0), len(a.values))
 }
 
@@ -31,7 +32,7 @@ func (s *Server) visible(a *area, now time.Time) int {
 func (s *Server) value(a *area, i int, now time.Time) float64 {
 	v := a.values[i]
 	due, preliminary := s.revision(a, i)
-	if due == 0 || !now.Before(a.time(i).Add(s.cfg.Lag+due)) {
+	if due == 0 || !now.Before(a.time(i).Add(s.cfg.Lag+a.late+due)) {
 		return v
 	}
 	return preliminary

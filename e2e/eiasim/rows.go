@@ -63,6 +63,9 @@ func (s *Server) appendRows(out []row, a *area, at int, v view) []row {
 	return append(out, r)
 }
 
+// typ returns the type of region-data as the API writes it.
+func (a *area) typ() string { return cmp.Or(a.kind, "D") }
+
 // compare orders rows by the columns of q, then by period and area so that pages never overlap.
 func (q *query) compare(x, y *row) int {
 	for _, o := range q.sort {
@@ -71,7 +74,9 @@ func (q *query) compare(x, y *row) int {
 		case "period":
 			c = x.ts.Compare(y.ts)
 		case "respondent":
-			c = strings.Compare(x.area.ID, y.area.ID)
+			c = strings.Compare(x.area.ba, y.area.ba)
+		case "type":
+			c = strings.Compare(x.area.typ(), y.area.typ())
 		case "parent":
 			c = strings.Compare(x.area.parent, y.area.parent)
 		case "subba":
@@ -93,7 +98,7 @@ func (q *query) compare(x, y *row) int {
 }
 
 // appendJSON appends r as the API writes it: values are strings, a missing report is null.
-func (r *row) appendJSON(b []byte, withValue bool) []byte {
+func (r *row) appendJSON(b []byte, withValue, numbers bool) []byte {
 	periodName, valueName := "period", "value"
 	if r.corrupt == CorruptRenamed {
 		periodName, valueName = "timestamp", "demand"
@@ -113,10 +118,11 @@ func (r *row) appendJSON(b []byte, withValue bool) []byte {
 		b = appendField(b, "parent", a.parent)
 		b = appendField(b, "parent-name", a.parentName)
 	} else {
-		b = appendField(b, "respondent", a.ID)
+		name, _ := typeName(a.kind)
+		b = appendField(b, "respondent", a.ba)
 		b = appendField(b, "respondent-name", a.Name)
-		b = appendField(b, "type", "D")
-		b = appendField(b, "type-name", "Demand")
+		b = appendField(b, "type", a.typ())
+		b = appendField(b, "type-name", name)
 	}
 	if withValue {
 		switch {
@@ -124,6 +130,8 @@ func (r *row) appendJSON(b []byte, withValue bool) []byte {
 			b = appendField(b, valueName, "abc")
 		case math.IsNaN(r.value):
 			b = append(b, `,"`+valueName+`":null`...)
+		case numbers:
+			b = strconv.AppendFloat(append(b, `,"`+valueName+`":`...), r.value, 'f', -1, 64)
 		default:
 			b = appendField(b, valueName, strconv.FormatFloat(r.value, 'f', -1, 64))
 		}

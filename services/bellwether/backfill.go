@@ -32,8 +32,9 @@ type Backfill struct {
 	Patience   time.Duration `help:"How long to try again while the ingestor or its source does not answer." default:"10m"`
 }
 
-// answerWait is longer than the ingestor works on one request, its slowest retries included.
-const answerWait = 3 * time.Minute
+// answerWait is longer than the ingestor works on one request whose source answers. A request that is asked again
+// meanwhile waits for the first.
+const answerWait = 45 * time.Second
 
 // Run implements the command.
 func (b *Backfill) Run(ctx context.Context, out Output) error {
