@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"os"
 	"os/exec"
@@ -189,14 +190,14 @@ func TestBackfillCommandSurvivesAKill(t *testing.T) {
 	want := 0
 	for _, a := range sim.Info().Areas {
 		from, values, _ := sim.Truth(a.ID)
-		for i := range values {
-			if ts := from.Add(time.Duration(i) * time.Hour); !ts.Before(first) && !ts.After(last) {
+		for i, v := range values {
+			if ts := from.Add(time.Duration(i) * time.Hour); !math.IsNaN(v) && !ts.Before(first) && !ts.After(last) {
 				want++
 			}
 		}
 	}
 	s.until("all of the history", func(context.Context) (bool, error) { return filled(s) >= want, nil })
-	if got := filled(s); got != want || want != 3*hours {
+	if got := filled(s); got != want || want < 2*hours {
 		t.Errorf("%d hours in the record, want %d", got, want)
 	}
 	cmd, said = command(s)

@@ -188,6 +188,14 @@ func TestExample(t *testing.T) {
 	}
 }
 
+// The file that Kubernetes gets is valid.
+func TestDeployedFile(t *testing.T) {
+	f, err := LoadFile("../../deploy/k8s/base/ingestor/sources.yaml")
+	if err != nil || len(f.Sources) != 1 || len(f.Sources[0].keys()) != 6 {
+		t.Errorf("%+v, error %v", f, err)
+	}
+}
+
 // Every error names line, field and fix, and all of them come at once. What the schema can say, it says too.
 func TestErrorsOfTheFile(t *testing.T) {
 	resolved, err := schema(t).Resolve(nil)
