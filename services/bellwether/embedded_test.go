@@ -19,7 +19,7 @@ import (
 )
 
 // ask posts a statement to the store as a user.
-func ask(t *testing.T, addr, user, password, statement string) string {
+func askStore(t *testing.T, addr, user, password, statement string) string {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+addr+"/?database=bellwether", strings.NewReader(statement))
 	if err != nil {
@@ -65,21 +65,21 @@ func TestEmbeddedStoreHasAnAnalystAndALog(t *testing.T) {
 		Log: true, Analyst: analystFlags{User: "eve", PasswordFile: password, Filter: map[string]string{"observations": "series = 'eia.PJM'"}},
 	}).Addr
 	for _, series := range []string{"eia.PJM", "eia.MISO"} {
-		if got := ask(t, addr, "default", "writes", fmt.Sprintf("INSERT INTO observations (series, ts, value) VALUES ('%s', now64(), 1)", series)); got != "" {
+		if got := askStore(t, addr, "default", "writes", fmt.Sprintf("INSERT INTO observations (series, ts, value) VALUES ('%s', now64(), 1)", series)); got != "" {
 			t.Fatal(got)
 		}
 	}
-	if got := ask(t, addr, "eve", "reads", "SELECT series FROM v_observations"); got != "eia.PJM\n" {
+	if got := askStore(t, addr, "eve", "reads", "SELECT series FROM v_observations"); got != "eia.PJM\n" {
 		t.Errorf("the analyst sees %q, want one series", got)
 	}
-	if got := ask(t, addr, "eve", "reads", "TRUNCATE TABLE observations"); !strings.Contains(got, "Code: 164") {
+	if got := askStore(t, addr, "eve", "reads", "TRUNCATE TABLE observations"); !strings.Contains(got, "Code: 164") {
 		t.Errorf("the analyst may truncate: %q", got)
 	}
-	if got := ask(t, addr, "default", "", "SELECT 1"); !strings.Contains(got, "Code: 516") {
+	if got := askStore(t, addr, "default", "", "SELECT 1"); !strings.Contains(got, "Code: 516") {
 		t.Errorf("the other user comes in without a password: %q", got)
 	}
-	ask(t, addr, "default", "writes", "SYSTEM FLUSH LOGS")
-	if got, want := ask(t, addr, "default", "writes", "SELECT kind, exception_code FROM v_queries WHERE user = 'eve' ORDER BY started_at"), "Select\t0\nTruncate\t164\n"; got != want {
+	askStore(t, addr, "default", "writes", "SYSTEM FLUSH LOGS")
+	if got, want := askStore(t, addr, "default", "writes", "SELECT kind, exception_code FROM v_queries WHERE user = 'eve' ORDER BY started_at"), "Select\t0\nTruncate\t164\n"; got != want {
 		t.Errorf("log of the analyst %q, want %q", got, want)
 	}
 }
