@@ -79,14 +79,12 @@ func modelled(name string) []stage.Row {
 	old := record.Model{
 		Series: name, ModelID: "m1", Kind: "seasonal_naive", Params: `{"season":24}`, Stage: "champion", Reason: "cold_start", Seed: math.MaxUint64,
 		TrainStart: hour(0), TrainEnd: hour(48), Observations: 48, DataSHA256: "d1", Artifact: "model/a1", ArtifactSHA256: "a1", CodeVersion: "v1.0.0",
-		MAE: 5, MAPE: 4.5, MASE: 0.9, CreatedAt: hour(48),
+		MAE: 5, MAPE: 4.5, MASE: 0.9, CreatedAt: hour(48), StageAt: hour(48), Decision: "first model", PValue: math.NaN(),
 	}
-	retired := old
-	retired.Stage = "retired"
 	champion := old
 	champion.ModelID, champion.Kind, champion.ParentID, champion.MAPE, champion.Reason = "m2", "ar_ridge", "m1", 2.5, "schedule"
-	champion.CreatedAt = hour(60)
-	return []stage.Row{old, retired, champion, record.Backtest{
+	champion.CreatedAt, champion.StageAt, champion.Decision, champion.PValue = hour(60), hour(60), "ar_ridge is better", 0.01
+	return []stage.Row{old, champion, record.Backtest{
 		Series: name, JobID: "j1", Candidate: "ar_ridge", Params: "{}", Origin: hour(48), Horizon: 24, N: 24, MAE: 3, RMSE: 4, MAPE: 2.5, MASE: 0.6, CreatedAt: hour(60),
 	}}
 }

@@ -81,43 +81,6 @@ func assemble(id series.ID, unit string, rows []record.Forecast) (forecast.Forec
 	return f, true
 }
 
-// Champion returns the model that serves a series, and whether there is one. Of several it is the newest.
-func (s *Store) Champion(ctx context.Context, id series.ID) (forecast.Model, bool, error) {
-	const query = `
-		SELECT *
-		FROM models FINAL
-		WHERE series = {series:String} AND stage = 'champion'
-		ORDER BY created_at DESC, model_id DESC
-		LIMIT 1`
-	rows, err := selectAll[record.Model](ctx, s, query, params{"series": id.String()})
-	if err != nil {
-		return forecast.Model{}, false, fmt.Errorf("read champion of %s: %w", id, err)
-	}
-	if len(rows) == 0 {
-		return forecast.Model{}, false, nil
-	}
-	r := rows[0]
-	return forecast.Model{
-		Series:         id,
-		ID:             r.ModelID,
-		Kind:           model.Kind(r.Kind),
-		Params:         r.Params,
-		Artifact:       r.Artifact,
-		ArtifactSHA256: r.ArtifactSHA256,
-		Seed:           r.Seed,
-		TrainStart:     fromStore(r.TrainStart),
-		TrainEnd:       fromStore(r.TrainEnd),
-		DataSHA256:     r.DataSHA256,
-		CodeVersion:    r.CodeVersion,
-		ParentID:       r.ParentID,
-		CreatedAt:      fromStore(r.CreatedAt),
-		MAE:            r.MAE,
-		MAPE:           r.MAPE,
-		MASE:           r.MASE,
-		Reason:         forecast.TrainReason(r.Reason),
-	}, true, nil
-}
-
 // fromStore returns the zero time for the Unix epoch, as which the store keeps it.
 func fromStore(t time.Time) time.Time {
 	if t.UnixMilli() == 0 {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/bellwether-forecast/bellwether/libs/event"
 	"github.com/bellwether-forecast/bellwether/libs/forecast"
+	"github.com/bellwether-forecast/bellwether/libs/record"
 	"github.com/bellwether-forecast/bellwether/libs/series"
 )
 
@@ -83,6 +84,7 @@ func TestChampion(t *testing.T) {
 		Series: pjm, ID: "m2", Kind: "ar_ridge", Params: `{"season":24}`, Artifact: "model/a1", ArtifactSHA256: "a1", Seed: math.MaxUint64,
 		TrainStart: hour(0), TrainEnd: hour(48), DataSHA256: "d1", CodeVersion: "v1.0.0", ParentID: "m1", CreatedAt: hour(60),
 		MAE: 5, MAPE: 2.5, MASE: 0.9, Reason: forecast.Schedule,
+		Observations: 48, Stage: forecast.Champion, StageAt: hour(60), Decision: "ar_ridge is better", PValue: 0.01,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("champion mismatch (-want +got):\n%s", diff)
@@ -93,6 +95,49 @@ func TestChampion(t *testing.T) {
 	}
 	if diff := cmp.Diff([][]any{{"m1", false}, {"m2", true}}, rows); diff != "" {
 		t.Errorf("v_models mismatch (-want +got):\n%s", diff)
+	}
+}
+
+func TestModels(t *testing.T) {
+	s := open(t)
+	write(t, s, "t", fixture()...)
+	challenger := record.Model{Series: "eia.PJM", ModelID: "m3", Kind: "lear", Stage: "challenger", CreatedAt: hour(60), StageAt: hour(60), PValue: 0.4}
+	older := challenger
+	older.ModelID, older.StageAt = "m4", hour(50)
+	write(t, s, "t2", challenger, older)
+	for name, tc := range map[string]struct {
+		q    ModelsQuery
+		want []string
+	}{
+		"of a series, newest first": {ModelsQuery{Series: "eia.PJM"}, []string{"m3 challenger", "m2 champion", "m4 retired", "m1 retired"}},
+		"the newest":                {ModelsQuery{Series: "eia.PJM", Limit: 1}, []string{"m3 challenger"}},
+		"by identity":               {ModelsQuery{Series: "eia.PJM", ID: "m1"}, []string{"m1 retired"}},
+		"by stage":                  {ModelsQuery{Series: "eia.PJM", Stage: forecast.Champion}, []string{"m2 champion"}},
+		"of no such series":         {ModelsQuery{Series: "eia.XXX"}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			found, err := s.Models(t.Context(), tc.q)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for _, m := range found {
+				got = append(got, m.ID+" "+string(m.Stage))
+			}
+			if diff := cmp.Diff(tc.want, got); diff != "" {
+				t.Errorf("models mismatch (-want +got):\n%s", diff)
+			}
+		})
+	}
+	if m, ok, err := s.ChampionBefore(t.Context(), pjm, hour(60)); err != nil || !ok || m.ID != "m1" {
+		t.Errorf("champion before m2 is %s, %t, %v; want m1", m.ID, ok, err)
+	}
+	if m, ok, err := s.ChampionBefore(t.Context(), pjm, hour(48)); err != nil || ok {
+		t.Errorf("champion before the first is %s, %v; want none", m.ID, err)
+	}
+	got, ok, err := s.Challenger(t.Context(), pjm)
+	if err != nil || !ok || got.ID != "m3" {
+		t.Errorf("Challenger is %s, %t, %v; want m3", got.ID, ok, err)
 	}
 }
 

@@ -118,22 +118,29 @@ func ingestRunsCase() viewCase {
 }
 
 func modelsCase() viewCase {
-	at := func(name, id, stage string, created time.Time) record.Model {
-		return record.Model{Series: name, ModelID: id, Kind: "ar_ridge", Stage: stage, CreatedAt: created}
+	at := func(name, id, stage string, since time.Time) record.Model {
+		return record.Model{Series: name, ModelID: id, Kind: "ar_ridge", Stage: stage, CreatedAt: hour(0), StageAt: since}
 	}
 	return viewCase{
 		rows: []stage.Row{
-			at("eia.PJM", "m1", "champion", hour(0)), at("eia.PJM", "m1", "retired", hour(0)),
-			at("eia.PJM", "m2", "champion", hour(10)),
-			at("eia.PJM", "m3", "champion", hour(5)), // made before m2 and not retired yet: not the champion
+			at("eia.PJM", "m1", "champion", hour(1)),
+			at("eia.PJM", "m2", "challenger", hour(1)), at("eia.PJM", "m2", "champion", hour(10)), // promoted
+			at("eia.PJM", "m3", "champion", hour(5)),
+			at("eia.PJM", "m4", "challenger", hour(6)),
+			at("eia.PJM", "m5", "challenger", hour(5)),
+			at("eia.MISO", "m1", "champion", hour(9)), at("eia.MISO", "m1", "champion", hour(3)), at("eia.MISO", "m2", "champion", hour(5)), // put back
 			at("eia.CISO", "m1", "champion", hour(0)),
 		},
 		columns: "series, model_id, stage, is_champion",
 		want: [][]any{
 			{"eia.CISO", "m1", "champion", true},
+			{"eia.MISO", "m1", "champion", true},
+			{"eia.MISO", "m2", "retired", false},
 			{"eia.PJM", "m1", "retired", false},
 			{"eia.PJM", "m2", "champion", true},
-			{"eia.PJM", "m3", "champion", false},
+			{"eia.PJM", "m3", "retired", false},
+			{"eia.PJM", "m4", "challenger", false},
+			{"eia.PJM", "m5", "retired", false},
 		},
 	}
 }

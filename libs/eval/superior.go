@@ -101,7 +101,7 @@ func (s Superior) pValue(gains [][]float64, best int, served Result) float64 {
 	if draws <= 0 {
 		draws = 2000
 	}
-	length := min(s.block(served, n), n/2)
+	length := max(1, min(s.block(served, n), n/4)) // at least four blocks, or nothing is ever significant
 	all := make([]rivalBlocks, len(gains))
 	for i, g := range gains {
 		all[i] = newRivalBlocks(g, length)

@@ -72,4 +72,20 @@ type Model struct {
 	MAPE           float64 // backtest, percent
 	MASE           float64 // backtest
 	Reason         TrainReason
+
+	Observations uint32 // values in the training data that are not missing; not announced
+	Stage        Stage  // not announced: what is announced is the champion
+	StageAt      time.Time
+	Decision     string  // why it has its stage, for people; not announced
+	PValue       float64 // of the test that decided; NaN when none did; not announced
 }
+
+// Stage says what a registered model does.
+type Stage string
+
+// Stages. A series has one champion and at most one challenger, the newest of each.
+const (
+	Champion   Stage = "champion"   // serves
+	Challenger Stage = "challenger" // the strongest of the others
+	Retired    Stage = "retired"    // was one of them
+)

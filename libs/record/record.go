@@ -118,7 +118,7 @@ type Model struct {
 	ModelID        string    `ch:"model_id"`
 	Kind           string    `ch:"kind"`
 	Params         string    `ch:"params"`
-	Stage          string    `ch:"stage"` // "champion" or "retired"
+	Stage          string    `ch:"stage"` // "champion" or "challenger"; the newest of each is the one of its series
 	Reason         string    `ch:"reason"`
 	Seed           uint64    `ch:"seed"`
 	TrainStart     time.Time `ch:"train_start"`
@@ -133,6 +133,9 @@ type Model struct {
 	MAPE           float64   `ch:"backtest_mape"` // percent
 	MASE           float64   `ch:"backtest_mase"`
 	CreatedAt      time.Time `ch:"created_at"`
+	StageAt        time.Time `ch:"stage_at"` // when it got its stage
+	Decision       string    `ch:"decision"` // why it has its stage, for people
+	PValue         float64   `ch:"p_value"`  // of the test that decided; NaN when none did
 }
 
 // Backtest is the evaluation of one candidate at one origin. Written by the trainer.

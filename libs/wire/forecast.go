@@ -127,6 +127,7 @@ func EncodeModel(x forecast.Model) []byte {
 		BacktestMape:   x.MAPE,
 		BacktestMae:    x.MAE,
 		BacktestMase:   x.MASE,
+		StageAt:        fromTime(x.StageAt),
 		Reason:         bwpb.TrainReason(enumValue(bwpb.TrainReason_value, reasonPrefix, string(x.Reason))),
 	})
 }
@@ -154,6 +155,7 @@ func DecodeModel(data []byte) (forecast.Model, error) {
 		MAE:            m.GetBacktestMae(),
 		MAPE:           m.GetBacktestMape(),
 		MASE:           m.GetBacktestMase(),
+		StageAt:        toTime(m.GetStageAt()),
 		Reason:         forecast.TrainReason(enumName(bwpb.TrainReason_name, reasonPrefix, int32(m.GetReason()))),
 	}, nil
 }

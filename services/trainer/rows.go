@@ -8,10 +8,16 @@ import (
 	"github.com/bellwether-forecast/bellwether/libs/stage"
 )
 
-// rows returns the registry entry of the new champion and a backtest row for every candidate and origin, so that a
-// query can answer why this model serves. The newest registered model of a series is its champion.
+// rows returns the registry entries of the new champion and challenger and a backtest row for every candidate and
+// origin, so that a query can answer why this model serves. The newest champion of a series is the one that serves.
 func (t trained) rows(job forecast.Job, at time.Time) []stage.Row {
-	out := []stage.Row{modelRow(t.model, at, uint32(t.points))}
+	var out []stage.Row
+	if !t.again {
+		out = append(out, modelRow(t.champion))
+	}
+	if t.challenger != nil {
+		out = append(out, modelRow(*t.challenger))
+	}
 	for _, r := range t.results {
 		for _, o := range r.Origins {
 			m := o.Metrics()
@@ -28,11 +34,11 @@ func (t trained) rows(job forecast.Job, at time.Time) []stage.Row {
 	return out
 }
 
-func modelRow(m forecast.Model, at time.Time, points uint32) record.Model {
+func modelRow(m forecast.Model) record.Model {
 	return record.Model{
-		Series: m.Series.String(), ModelID: m.ID, Kind: string(m.Kind), Params: m.Params, Stage: "champion", Reason: string(m.Reason),
-		Seed: m.Seed, TrainStart: m.TrainStart, TrainEnd: m.TrainEnd, Observations: points, DataSHA256: m.DataSHA256,
+		Series: m.Series.String(), ModelID: m.ID, Kind: string(m.Kind), Params: m.Params, Stage: string(m.Stage), Reason: string(m.Reason),
+		Seed: m.Seed, TrainStart: m.TrainStart, TrainEnd: m.TrainEnd, Observations: m.Observations, DataSHA256: m.DataSHA256,
 		Artifact: m.Artifact, ArtifactSHA256: m.ArtifactSHA256, CodeVersion: m.CodeVersion, ParentID: m.ParentID,
-		MAE: m.MAE, MAPE: m.MAPE, MASE: m.MASE, CreatedAt: at,
+		MAE: m.MAE, MAPE: m.MAPE, MASE: m.MASE, CreatedAt: m.CreatedAt, StageAt: m.StageAt, Decision: m.Decision, PValue: m.PValue,
 	}
 }

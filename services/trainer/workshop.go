@@ -1,7 +1,8 @@
 // Package trainer makes models: for every job it backtests the candidates on the history as it was known at each
-// origin, makes the best one champion, and registers it with its lineage.
+// origin, fits the recipe of the champion again, or that of a rival whose win is significant (see contest), and
+// registers it and the strongest of the others, the challenger, with their lineage.
 //
-// The same job on the same record gives the same rows, the same artifact bytes and the same model id.
+// The same job on the same record gives the same rows, the same artifact bytes and the same model ids.
 package trainer
 
 import (
@@ -10,7 +11,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"math"
 	"runtime"
 	"time"
 
@@ -23,15 +23,14 @@ import (
 	"github.com/bellwether-forecast/bellwether/libs/series"
 	"github.com/bellwether-forecast/bellwether/libs/stage"
 	"github.com/bellwether-forecast/bellwether/libs/wire"
-	"github.com/bellwether-forecast/bellwether/services/internal/artifact"
 )
 
 // Record reads the history of a series with everything that became known about it. chio.Store is one.
 type Record interface {
 	// Revisions returns all revisions of the points from..to that were known at asOf; see series.Revised.
 	Revisions(ctx context.Context, id series.ID, from, to, asOf time.Time) (series.Revised, error)
-	// Champion returns the model that serves id now; false when there is none.
-	Champion(ctx context.Context, id series.ID) (forecast.Model, bool, error)
+	// ChampionBefore returns the model that served id just before a time; false when there was none.
+	ChampionBefore(ctx context.Context, id series.ID, before time.Time) (forecast.Model, bool, error)
 	// Held counts grid points in (from, to] that have an observation, and those of which all reports are in quarantine.
 	Held(ctx context.Context, id series.ID, from, to time.Time) (accepted, held uint64, err error)
 }
@@ -51,6 +50,7 @@ type Workshop struct {
 	candidates []model.Fitter
 	weighting  eval.Weighting // of the ensemble of the candidates
 	split      eval.Split     // of the intervals
+	contest    contest
 }
 
 // New returns a Workshop over model.Candidates and the ensemble of them. instance names the process in its events, version is that of the code
@@ -59,6 +59,7 @@ func New(cfg Config, instance, version string, record Record, artifacts Artifact
 	return &Workshop{
 		cfg: cfg, instance: instance, version: version, record: record, artifacts: artifacts,
 		candidates: model.Candidates(), weighting: eval.Weighting{Power: 4, Block: 24}, split: eval.Split{Widen: 1},
+		contest: contest{test: eval.Superior{Seed: cfg.Seed}, level: cfg.PromoteLevel, gain: cfg.PromoteGain},
 	}
 }
 
@@ -74,7 +75,7 @@ func (w *Workshop) Handle(ctx context.Context, in stage.Message) (stage.Result, 
 	if why, err := w.broken(ctx, job); err != nil || why != "" {
 		return w.hold(job, in, why), err
 	}
-	made, err := w.train(ctx, job)
+	made, err := w.train(ctx, job, in.Time)
 	switch {
 	case errors.Is(err, model.ErrTooShort), errors.Is(err, ErrNoCandidate):
 		// No redelivery lengthens the history. The next job of the series may find more of it.
@@ -82,24 +83,30 @@ func (w *Workshop) Handle(ctx context.Context, in stage.Message) (stage.Result, 
 	case err != nil:
 		return stage.Result{}, fmt.Errorf("train %s: %w", job.Series, err)
 	}
-	out := stage.Result{Rows: made.rows(job, in.Time)}
-	announced := made.model
-	announced.CreatedAt = in.Time
-	out.Out = append(out.Out,
-		stage.Message{Subject: wire.Model(job.Series), ID: "model." + announced.ID + "." + job.ID, Data: wire.EncodeModel(announced)},
-		w.event(job, in, event.Error{Condition: event.Cleared, Message: fmt.Sprintf("%s has a new champion, %s", job.Series, announced.Kind)}),
-	)
-	return out, nil
+	return stage.Result{
+		Rows: made.rows(job, in.Time),
+		Out: []stage.Message{
+			announce(made.champion, job.ID),
+			w.event(job, in, event.Error{Condition: event.Cleared, Message: fmt.Sprintf("%s is served by %s: %s", job.Series, made.champion.Kind, made.champion.Decision)}),
+		},
+	}, nil
+}
+
+// announce returns the message that makes a model serve; cause tells apart the times it does.
+func announce(m forecast.Model, cause string) stage.Message {
+	return stage.Message{Subject: wire.Model(m.Series), ID: "model." + m.ID + "." + cause, Data: wire.EncodeModel(m)}
 }
 
 // trained is what a job made.
 type trained struct {
-	model   forecast.Model
-	results []eval.Result
-	points  int
+	champion   forecast.Model
+	challenger *forecast.Model // nil when no other candidate stands
+	results    []eval.Result
+	again      bool // the champion is the same model as before, to the byte: nothing to register
 }
 
-func (w *Workshop) train(ctx context.Context, job forecast.Job) (trained, error) {
+// train carries out a job that came at a time, which its models bear.
+func (w *Workshop) train(ctx context.Context, job forecast.Job, at time.Time) (trained, error) {
 	revised, err := w.record.Revisions(ctx, job.Series, job.AsOf.Add(-w.cfg.History), job.AsOf, job.AsOf)
 	if err != nil {
 		return trained{}, err
@@ -109,49 +116,38 @@ func (w *Workshop) train(ctx context.Context, job forecast.Job) (trained, error)
 	if err != nil {
 		return trained{}, fmt.Errorf("history from %s to %s: %w", job.AsOf.Add(-w.cfg.History).Format(time.RFC3339), job.AsOf.Format(time.RFC3339), err)
 	}
-	best, err := champion(results)
+	// Not the one that serves now: that may be what this very job made before it was interrupted.
+	before, found, err := w.record.ChampionBefore(ctx, job.Series, at)
 	if err != nil {
 		return trained{}, err
 	}
-	fitted, err := w.fit(y, results, best)
+	var former *forecast.Model
+	if found {
+		former = &before
+	}
+	d, err := w.contest.decide(results, former)
 	if err != nil {
 		return trained{}, err
 	}
-	intervals, err := w.split.Conformal(results[best], forecast.Levels())
-	if err != nil {
+	b := batch{workshop: w, job: job, y: y, results: results, at: at, parent: before.ID}
+	made := trained{results: results}
+	if made.champion, err = b.serve(ctx, &d); err != nil {
 		return trained{}, err
 	}
-	data, sum, err := artifact.Encode(artifact.Artifact{Forecaster: fitted, Conformal: intervals, MAE: results[best].HorizonMAE()})
-	if err != nil {
-		return trained{}, err
+	if made.again = found && made.champion.ID == before.ID; made.again {
+		made.champion = before
 	}
-	if err := w.artifacts.Put(ctx, artifact.Name(sum), data); err != nil {
-		return trained{}, err
-	}
-	metrics := results[best].Metrics()
-	made := trained{results: results, points: y.Observed(), model: forecast.Model{
-		Series: job.Series, Kind: results[best].Kind, Params: results[best].Params,
-		Artifact: artifact.Name(sum), ArtifactSHA256: sum,
-		TrainStart: y.Start, TrainEnd: y.End(), DataSHA256: series.Digest(y), CodeVersion: w.version,
-		MAE: metrics.MAE, MAPE: metrics.MAPE, MASE: metrics.MASE, Reason: job.Reason,
-	}}
-	made.model.ID = modelID(made.model)
-	parent, found, err := w.record.Champion(ctx, job.Series)
-	if err != nil {
-		return trained{}, err
-	}
-	if found && parent.ID != made.model.ID {
-		made.model.ParentID = parent.ID
+	if d.rival >= 0 {
+		c, err := b.make(ctx, d.rival)
+		if err != nil && !errors.Is(err, errFit) {
+			return trained{}, err
+		}
+		if err == nil {
+			c.Stage, c.Decision, c.PValue = forecast.Challenger, d.lost, d.p
+			made.challenger = &c
+		}
 	}
 	return made, nil
-}
-
-// fit fits the winner of the backtests on all of y.
-func (w *Workshop) fit(y series.Series, results []eval.Result, best int) (model.Forecaster, error) {
-	if best < len(w.candidates) {
-		return w.candidates[best].Fit(y)
-	}
-	return w.weighting.Fit(y, w.candidates, results[:len(w.candidates)])
 }
 
 // backtests evaluates every candidate at the same origins, and the ensemble of them, which comes last. Each sees only
@@ -177,25 +173,6 @@ func (w *Workshop) backtests(ctx context.Context, y series.Series, revised serie
 		return nil, err
 	}
 	return append(results, w.weighting.Blend(results, w.weighting.Params())), nil
-}
-
-// champion returns the index of the candidate with the smallest mean absolute error. A candidate that failed at any
-// origin does not stand. The first of equals wins, so that the choice does not depend on chance.
-func champion(results []eval.Result) (int, error) {
-	best, least := -1, math.Inf(1)
-	for i, r := range results {
-		if mae := r.Metrics().MAE; r.Failed() == 0 && mae < least {
-			best, least = i, mae
-		}
-	}
-	if best < 0 {
-		errs := []error{ErrNoCandidate}
-		for _, r := range results {
-			errs = append(errs, r.Err())
-		}
-		return 0, errors.Join(errs...)
-	}
-	return best, nil
 }
 
 // modelID names a model by everything that made it.

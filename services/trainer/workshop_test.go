@@ -24,7 +24,7 @@ import (
 var (
 	pjm = series.ID{Source: "eia", Key: "PJM"}
 	t0  = time.Date(2023, 1, 2, 0, 0, 0, 0, time.UTC)
-	cfg = Config{History: 9600 * time.Hour, Origins: 8, Stride: 25, Horizon: 48, Refit: 4, HeldShare: 0.25}
+	cfg = Config{History: 9600 * time.Hour, Origins: 8, Stride: 25, Horizon: 48, Refit: 4, HeldShare: 0.25, Seed: 1, PromoteLevel: 0.05, PromoteGain: 0.01}
 )
 
 type memory struct {
@@ -57,8 +57,8 @@ func (m *memory) Revisions(_ context.Context, _ series.ID, _, _, asOf time.Time)
 	return m.revised, m.broken
 }
 
-func (m *memory) Champion(context.Context, series.ID) (forecast.Model, bool, error) {
-	if m.champion == nil {
+func (m *memory) ChampionBefore(_ context.Context, _ series.ID, before time.Time) (forecast.Model, bool, error) {
+	if m.champion == nil || !m.champion.StageAt.Before(before) {
 		return forecast.Model{}, false, nil
 	}
 	return *m.champion, true, nil
@@ -115,20 +115,28 @@ func TestJobMakesAChampionWithItsLineage(t *testing.T) {
 	if !announced.TrainEnd.Equal(at(60*24-1)) || announced.CodeVersion != "v1" || announced.DataSHA256 == "" || !(announced.MAPE > 0 && announced.MAPE < 5) {
 		t.Errorf("lineage %+v", announced)
 	}
-	champions, tests := 0, map[string]int{}
+	var champions, challengers int
+	tests := map[string]int{}
 	for _, row := range r.Rows {
 		switch x := row.(type) {
 		case record.Model:
-			champions++
-			if x.ModelID != announced.ID || x.Stage != "champion" || x.Observations != 60*24 {
+			if x.Stage == "champion" {
+				champions++
+			} else {
+				challengers++
+			}
+			if (x.Stage == "champion") != (x.ModelID == announced.ID) || x.Observations != 60*24 || x.Seed != 1 || x.Decision == "" || !x.StageAt.Equal(at(9000)) {
 				t.Errorf("registry row %+v", x)
+			}
+			if _, kept := m.artifacts[x.Artifact]; !kept {
+				t.Errorf("no artifact of the %s", x.Stage)
 			}
 		case record.Backtest:
 			tests[x.Candidate]++
 		}
 	}
-	if champions != 1 || len(tests) < 3 {
-		t.Errorf("%d registry rows, backtests %v; want one and a few candidates", champions, tests)
+	if champions != 1 || challengers != 1 || len(tests) < 3 {
+		t.Errorf("%d champions, %d challengers, backtests %v; want one of each and a few candidates", champions, challengers, tests)
 	}
 	for kind, n := range tests {
 		if n != cfg.Origins {
@@ -187,8 +195,8 @@ func TestTheSameJobMakesTheSameModel(t *testing.T) {
 	if diff := cmp.Diff(first, second, cmpopts.EquateNaNs()); diff != "" {
 		t.Errorf("two runs of one job differ:\n%s", diff)
 	}
-	if len(m.artifacts) != 1 {
-		t.Errorf("%d artifacts, want the same bytes under the same name", len(m.artifacts))
+	if len(m.artifacts) != 2 {
+		t.Errorf("%d artifacts, want those of champion and challenger, the same bytes under the same names", len(m.artifacts))
 	}
 }
 
@@ -241,7 +249,7 @@ func TestNewModelNamesItsParent(t *testing.T) {
 
 func TestConfigValidateNamesEveryField(t *testing.T) {
 	err := Config{}.Validate()
-	for _, field := range []string{"history", "origins", "stride", "horizon", "refit"} {
+	for _, field := range []string{"history", "origins", "stride", "horizon", "refit", "promote-level"} {
 		if err == nil || !strings.Contains(err.Error(), field+":") {
 			t.Errorf("error %v does not name %s", err, field)
 		}

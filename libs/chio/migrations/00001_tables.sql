@@ -96,8 +96,8 @@ ENGINE = {{.Replacing "finished_at"}}
 ORDER BY (source, run_id)
 SETTINGS {{.Deduplicate}};
 
--- A model is written as champion and later again as retired. stage_order makes the later stage win in whatever order
--- the two rows arrive; created_at cannot, because it is that of the model in both.
+-- A model is written again when its stage changes: a challenger that is promoted, a former champion that serves again.
+-- The newest stage_at wins; created_at cannot say it, because it is that of the model in all of them.
 CREATE TABLE IF NOT EXISTS models{{.OnCluster}}
 (
     series LowCardinality(String) CODEC(ZSTD(1)),
@@ -119,9 +119,11 @@ CREATE TABLE IF NOT EXISTS models{{.OnCluster}}
     backtest_mape Float64 CODEC(ZSTD(1)),
     backtest_mase Float64 CODEC(ZSTD(1)),
     created_at DateTime64(3, 'UTC') CODEC(ZSTD(1)),
-    stage_order UInt8 MATERIALIZED if(stage = 'champion', 0, 1)
+    stage_at DateTime64(3, 'UTC') CODEC(ZSTD(1)),
+    decision String CODEC(ZSTD(1)),
+    p_value Float64 CODEC(ZSTD(1))
 )
-ENGINE = {{.Replacing "stage_order"}}
+ENGINE = {{.Replacing "stage_at"}}
 ORDER BY (series, model_id)
 SETTINGS {{.Deduplicate}};
 

@@ -43,16 +43,19 @@ SELECT
     status, error_class, error
 FROM ingest_runs FINAL;
 
+-- A series has one champion and at most one challenger, the newest of each; all others are retired.
 CREATE OR REPLACE VIEW v_models{{.OnCluster}} AS
 SELECT
     series, model_id, kind,
-    CAST(
-        stage = 'champion' AND (created_at, model_id) = maxIf((created_at, model_id), stage = 'champion') OVER (PARTITION BY series),
-        'Bool'
-    ) AS is_champion,
-    stage, reason, params, seed, train_start, train_end, observations, data_sha256, artifact, artifact_sha256,
-    code_version, parent_id, backtest_mae, backtest_mape, backtest_mase, created_at
-FROM models FINAL;
+    CAST(newest AND models.stage = 'champion', 'Bool') AS is_champion,
+    if(newest, models.stage, 'retired') AS stage,
+    reason, params, seed, train_start, train_end, observations, data_sha256, artifact, artifact_sha256,
+    code_version, parent_id, backtest_mae, backtest_mape, backtest_mase, created_at, stage_at, decision, p_value
+FROM
+(
+    SELECT *, (stage_at, model_id) = max((stage_at, model_id)) OVER (PARTITION BY series, stage) AS newest
+    FROM models FINAL
+) AS models;
 
 CREATE OR REPLACE VIEW v_backtests{{.OnCluster}} AS
 SELECT series, job_id, candidate, params, origin, horizon, n, mae, rmse, mape, mase, error, created_at

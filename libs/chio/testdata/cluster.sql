@@ -99,8 +99,8 @@ ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{rep
 ORDER BY (source, run_id)
 SETTINGS replicated_deduplication_window = 1000;
 
--- A model is written as champion and later again as retired. stage_order makes the later stage win in whatever order
--- the two rows arrive; created_at cannot, because it is that of the model in both.
+-- A model is written again when its stage changes: a challenger that is promoted, a former champion that serves again.
+-- The newest stage_at wins; created_at cannot say it, because it is that of the model in all of them.
 CREATE TABLE IF NOT EXISTS models ON CLUSTER 'bellwether'
 (
     series LowCardinality(String) CODEC(ZSTD(1)),
@@ -122,9 +122,11 @@ CREATE TABLE IF NOT EXISTS models ON CLUSTER 'bellwether'
     backtest_mape Float64 CODEC(ZSTD(1)),
     backtest_mase Float64 CODEC(ZSTD(1)),
     created_at DateTime64(3, 'UTC') CODEC(ZSTD(1)),
-    stage_order UInt8 MATERIALIZED if(stage = 'champion', 0, 1)
+    stage_at DateTime64(3, 'UTC') CODEC(ZSTD(1)),
+    decision String CODEC(ZSTD(1)),
+    p_value Float64 CODEC(ZSTD(1))
 )
-ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}', stage_order)
+ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}', stage_at)
 ORDER BY (series, model_id)
 SETTINGS replicated_deduplication_window = 1000;
 
@@ -290,16 +292,19 @@ SELECT
     status, error_class, error
 FROM ingest_runs FINAL;
 
+-- A series has one champion and at most one challenger, the newest of each; all others are retired.
 CREATE OR REPLACE VIEW v_models ON CLUSTER 'bellwether' AS
 SELECT
     series, model_id, kind,
-    CAST(
-        stage = 'champion' AND (created_at, model_id) = maxIf((created_at, model_id), stage = 'champion') OVER (PARTITION BY series),
-        'Bool'
-    ) AS is_champion,
-    stage, reason, params, seed, train_start, train_end, observations, data_sha256, artifact, artifact_sha256,
-    code_version, parent_id, backtest_mae, backtest_mape, backtest_mase, created_at
-FROM models FINAL;
+    CAST(newest AND models.stage = 'champion', 'Bool') AS is_champion,
+    if(newest, models.stage, 'retired') AS stage,
+    reason, params, seed, train_start, train_end, observations, data_sha256, artifact, artifact_sha256,
+    code_version, parent_id, backtest_mae, backtest_mape, backtest_mase, created_at, stage_at, decision, p_value
+FROM
+(
+    SELECT *, (stage_at, model_id) = max((stage_at, model_id)) OVER (PARTITION BY series, stage) AS newest
+    FROM models FINAL
+) AS models;
 
 CREATE OR REPLACE VIEW v_backtests ON CLUSTER 'bellwether' AS
 SELECT series, job_id, candidate, params, origin, horizon, n, mae, rmse, mape, mase, error, created_at

@@ -186,10 +186,12 @@ type Model struct {
 	ParentId  string                 `protobuf:"bytes,12,opt,name=parent_id,json=parentId,proto3" json:"parent_id,omitempty"`
 	CreatedAt *timestamppb.Timestamp `protobuf:"bytes,13,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"`
 	// Backtest errors of the champion, in percent and in the unit of the series.
-	BacktestMape  float64     `protobuf:"fixed64,14,opt,name=backtest_mape,json=backtestMape,proto3" json:"backtest_mape,omitempty"`
-	BacktestMae   float64     `protobuf:"fixed64,15,opt,name=backtest_mae,json=backtestMae,proto3" json:"backtest_mae,omitempty"`
-	BacktestMase  float64     `protobuf:"fixed64,16,opt,name=backtest_mase,json=backtestMase,proto3" json:"backtest_mase,omitempty"`
-	Reason        TrainReason `protobuf:"varint,17,opt,name=reason,proto3,enum=bellwether.v1.TrainReason" json:"reason,omitempty"`
+	BacktestMape float64     `protobuf:"fixed64,14,opt,name=backtest_mape,json=backtestMape,proto3" json:"backtest_mape,omitempty"`
+	BacktestMae  float64     `protobuf:"fixed64,15,opt,name=backtest_mae,json=backtestMae,proto3" json:"backtest_mae,omitempty"`
+	BacktestMase float64     `protobuf:"fixed64,16,opt,name=backtest_mase,json=backtestMase,proto3" json:"backtest_mase,omitempty"`
+	Reason       TrainReason `protobuf:"varint,17,opt,name=reason,proto3,enum=bellwether.v1.TrainReason" json:"reason,omitempty"`
+	// When the model became the champion: when it was made, or later when it was put back by hand. The newest one serves.
+	StageAt       *timestamppb.Timestamp `protobuf:"bytes,18,opt,name=stage_at,json=stageAt,proto3" json:"stage_at,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -343,6 +345,13 @@ func (x *Model) GetReason() TrainReason {
 	return TrainReason_TRAIN_REASON_UNSPECIFIED
 }
 
+func (x *Model) GetStageAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.StageAt
+	}
+	return nil
+}
+
 var File_bellwether_v1_model_proto protoreflect.FileDescriptor
 
 const file_bellwether_v1_model_proto_rawDesc = "" +
@@ -354,7 +363,7 @@ const file_bellwether_v1_model_proto_rawDesc = "" +
 	"\x06reason\x18\x03 \x01(\x0e2\x1a.bellwether.v1.TrainReasonR\x06reason\x12/\n" +
 	"\x05as_of\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x04asOf\x12=\n" +
 	"\frequested_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\vrequestedAt\x12!\n" +
-	"\frequested_by\x18\x06 \x01(\tR\vrequestedBy\"\x92\x05\n" +
+	"\frequested_by\x18\x06 \x01(\tR\vrequestedBy\"\xc9\x05\n" +
 	"\x05Model\x12-\n" +
 	"\x06series\x18\x01 \x01(\v2\x15.bellwether.v1.SeriesR\x06series\x12\x19\n" +
 	"\bmodel_id\x18\x02 \x01(\tR\amodelId\x12\x12\n" +
@@ -377,7 +386,8 @@ const file_bellwether_v1_model_proto_rawDesc = "" +
 	"\rbacktest_mape\x18\x0e \x01(\x01R\fbacktestMape\x12!\n" +
 	"\fbacktest_mae\x18\x0f \x01(\x01R\vbacktestMae\x12#\n" +
 	"\rbacktest_mase\x18\x10 \x01(\x01R\fbacktestMase\x122\n" +
-	"\x06reason\x18\x11 \x01(\x0e2\x1a.bellwether.v1.TrainReasonR\x06reason*\x94\x01\n" +
+	"\x06reason\x18\x11 \x01(\x0e2\x1a.bellwether.v1.TrainReasonR\x06reason\x125\n" +
+	"\bstage_at\x18\x12 \x01(\v2\x1a.google.protobuf.TimestampR\astageAt*\x94\x01\n" +
 	"\vTrainReason\x12\x1c\n" +
 	"\x18TRAIN_REASON_UNSPECIFIED\x10\x00\x12\x1b\n" +
 	"\x17TRAIN_REASON_COLD_START\x10\x01\x12\x19\n" +
@@ -407,20 +417,21 @@ var file_bellwether_v1_model_proto_goTypes = []any{
 	(*timestamppb.Timestamp)(nil), // 4: google.protobuf.Timestamp
 }
 var file_bellwether_v1_model_proto_depIdxs = []int32{
-	3, // 0: bellwether.v1.TrainJob.series:type_name -> bellwether.v1.Series
-	0, // 1: bellwether.v1.TrainJob.reason:type_name -> bellwether.v1.TrainReason
-	4, // 2: bellwether.v1.TrainJob.as_of:type_name -> google.protobuf.Timestamp
-	4, // 3: bellwether.v1.TrainJob.requested_at:type_name -> google.protobuf.Timestamp
-	3, // 4: bellwether.v1.Model.series:type_name -> bellwether.v1.Series
-	4, // 5: bellwether.v1.Model.train_start:type_name -> google.protobuf.Timestamp
-	4, // 6: bellwether.v1.Model.train_end:type_name -> google.protobuf.Timestamp
-	4, // 7: bellwether.v1.Model.created_at:type_name -> google.protobuf.Timestamp
-	0, // 8: bellwether.v1.Model.reason:type_name -> bellwether.v1.TrainReason
-	9, // [9:9] is the sub-list for method output_type
-	9, // [9:9] is the sub-list for method input_type
-	9, // [9:9] is the sub-list for extension type_name
-	9, // [9:9] is the sub-list for extension extendee
-	0, // [0:9] is the sub-list for field type_name
+	3,  // 0: bellwether.v1.TrainJob.series:type_name -> bellwether.v1.Series
+	0,  // 1: bellwether.v1.TrainJob.reason:type_name -> bellwether.v1.TrainReason
+	4,  // 2: bellwether.v1.TrainJob.as_of:type_name -> google.protobuf.Timestamp
+	4,  // 3: bellwether.v1.TrainJob.requested_at:type_name -> google.protobuf.Timestamp
+	3,  // 4: bellwether.v1.Model.series:type_name -> bellwether.v1.Series
+	4,  // 5: bellwether.v1.Model.train_start:type_name -> google.protobuf.Timestamp
+	4,  // 6: bellwether.v1.Model.train_end:type_name -> google.protobuf.Timestamp
+	4,  // 7: bellwether.v1.Model.created_at:type_name -> google.protobuf.Timestamp
+	0,  // 8: bellwether.v1.Model.reason:type_name -> bellwether.v1.TrainReason
+	4,  // 9: bellwether.v1.Model.stage_at:type_name -> google.protobuf.Timestamp
+	10, // [10:10] is the sub-list for method output_type
+	10, // [10:10] is the sub-list for method input_type
+	10, // [10:10] is the sub-list for extension type_name
+	10, // [10:10] is the sub-list for extension extendee
+	0,  // [0:10] is the sub-list for field type_name
 }
 
 func init() { file_bellwether_v1_model_proto_init() }
