@@ -46,6 +46,15 @@ func (s *Store) Models(ctx context.Context, q ModelsQuery) ([]forecast.Model, er
 	return out, nil
 }
 
+// Model returns a registered model of a series by its identity, and whether there is one.
+func (s *Store) Model(ctx context.Context, id series.ID, model string) (forecast.Model, bool, error) {
+	found, err := s.Models(ctx, ModelsQuery{Series: id.String(), ID: model, Limit: 1})
+	if err != nil || len(found) == 0 {
+		return forecast.Model{}, false, err
+	}
+	return found[0], true, nil
+}
+
 // Champion returns the model that serves a series, and whether there is one. Of several it is the newest.
 func (s *Store) Champion(ctx context.Context, id series.ID) (forecast.Model, bool, error) {
 	return s.staged(ctx, id, forecast.Champion, endOfTime())

@@ -120,7 +120,7 @@ func (m models) Handle(ctx context.Context, in stage.Message) (stage.Result, err
 		// The series has not been met since the start; its champion is read from the record when it is.
 		return stage.Result{}, nil
 	}
-	if s.champion != nil && announced.CreatedAt.Before(s.champion.model.CreatedAt) {
+	if s.champion != nil && announced.StageAt.Before(s.champion.model.StageAt) {
 		// A replayed or late announcement must not put an older model back into service.
 		return stage.Result{}, nil
 	}

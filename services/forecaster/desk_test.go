@@ -361,7 +361,7 @@ func TestOlderModelDoesNotComeBack(t *testing.T) {
 	handle(t, d.Models(), m.announce(t, "old"))
 	old := *m.champion
 	m.announce(t, "new")
-	m.champion.CreatedAt = old.CreatedAt.Add(time.Hour)
+	m.champion.StageAt = old.StageAt.Add(time.Hour)
 	handle(t, d.Models(), stage.Message{Subject: wire.Model(pjm), Data: wire.EncodeModel(*m.champion)})
 	if r := handle(t, d.Models(), stage.Message{Subject: wire.Model(pjm), Data: wire.EncodeModel(old)}); len(r.Out)+len(r.Rows) > 0 {
 		t.Errorf("the announcement of an older model gave %v", subjects(r))

@@ -23,6 +23,7 @@ func Run(ctx context.Context, common node.Config, cfg Config, log *zap.Logger) e
 	if err != nil {
 		return n.Abort(ctx, err)
 	}
+	n.Answer("promote", (&Promoter{Registry: n.Store, Sink: n.Store, Publisher: n.Bus, Artifacts: artifacts}).Answer)
 	n.Consume(stage.Subscription{
 		Stream: wire.StreamJob, Consumer: "trainer", Filters: []string{wire.AllTrainJobs},
 		Handler: New(cfg, n.Instance, app.Version, n.Store, artifacts), Sink: n.Store,
