@@ -20,6 +20,7 @@ import (
 
 	"github.com/bellwether-forecast/bellwether/libs/event"
 	"github.com/bellwether-forecast/bellwether/libs/natsio"
+	"github.com/bellwether-forecast/bellwether/libs/wire"
 )
 
 // violations collects what the server refused for want of a right.
@@ -145,6 +146,13 @@ func TestServicesKeepWithinTheirRights(t *testing.T) {
 		dead, err := bus.DeadLetters(ctx, "ingestor_scada")
 		return len(dead) == 1 && s.number("SELECT count() FROM v_observations WHERE series = 'scada.north'") == "1", err
 	})
+	// Requests: one that is answered, and one that a trainer without models refuses.
+	if _, err := bus.Request(t.Context(), wire.Control(event.Forecaster, "get"), []byte(`{"series":["eia.TVA","eia.FPL"]}`)); err != nil {
+		t.Errorf("get: %v", err)
+	}
+	if _, err := bus.Request(t.Context(), wire.Control(event.Trainer, "promote"), []byte(`{"series":"eia.NONE"}`)); err == nil || !strings.Contains(err.Error(), "no champion") {
+		t.Errorf("promote of a series without models: %v", err)
+	}
 	// An alert is told as the monitor's user too.
 	alerts := follow(t, bus)
 	if err := services[0].Process.Kill(); err != nil {

@@ -35,6 +35,8 @@ type Commands struct {
 	SQL        SQL        `cmd:"" help:"Ask the record a question."`
 	DLQ        DLQ        `cmd:"" help:"Look at messages that were given up, and replay or discard them."`
 	Quarantine Quarantine `cmd:"" help:"Look at observations that were kept back, and release or discard them."`
+	Forecast   Forecast   `cmd:"" help:"Show the newest forecasts: a chart with intervals, JSON or CSV."`
+	Models     Models     `cmd:"" help:"Look at the models of a series, promote one or roll back."`
 	Train      Train      `cmd:"" help:"Ask for new models."`
 	Refresh    Refresh    `cmd:"" help:"Ask the ingestor to fetch now."`
 	Backfill   Backfill   `cmd:"" help:"Ask the ingestor for a part of the history, and watch it come."`

@@ -21,6 +21,7 @@ func Run(ctx context.Context, common node.Config, cfg Config, log *zap.Logger) e
 	if err != nil {
 		return n.Abort(ctx, err)
 	}
+	n.Answer("get", getter{n.Bus}.answer)
 	n.ConsumeParts(func(part int) []stage.Subscription {
 		desk := New(cfg, n.Instance, n.Store, artifacts)
 		return []stage.Subscription{
