@@ -283,3 +283,36 @@ func TestCount(t *testing.T) {
 		t.Error("Count of a table that does not exist succeeded")
 	}
 }
+
+func TestOutcomes(t *testing.T) {
+	s := open(t)
+	score := func(target, horizon int, model string, issued, scored time.Time, mean float64) record.Score {
+		return record.Score{
+			Series: "eia.PJM", TargetTS: hour(target), Horizon: uint16(horizon), ModelID: model, IssuedAt: issued, ScoredAt: scored,
+			Actual: 100, Mean: mean, Covered80: mean > 95, Covered90: mean > 90,
+		}
+	}
+	write(t, s, "t",
+		score(10, 6, "m1", hour(4), hour(10), 91), score(10, 5, "m1", hour(5), hour(10), 92), // one bucket
+		score(10, 5, "m2", hour(6), hour(10), 93), // issued again, later
+		score(10, 7, "m1", hour(3), hour(10), 97), // the next bucket
+		score(10, 4, "fallback.snaive_24", hour(6), hour(10), 80),
+		score(11, 1, "m1", hour(10), hour(11), 89),
+		score(11, 1, "m1", hour(10), hour(30), 89), // scored again, after a revision
+		score(9, 1, "m1", hour(8), hour(9), 99),
+	)
+	got, err := s.Outcomes(t.Context(), pjm, hour(10), hour(29), 6)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []forecast.Outcome{
+		{Target: hour(10), Horizon: 5, Actual: 100, Mean: 93, Missed80: true},
+		{Target: hour(10), Horizon: 7, Actual: 100, Mean: 97},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("outcomes known at hour 29 (-want +got):\n%s", diff)
+	}
+	if got, err = s.Outcomes(t.Context(), pjm, hour(10), hour(30), 6); err != nil || len(got) != 3 || !got[2].Missed90 {
+		t.Errorf("outcomes known at hour 30: %+v, %v; want the revised one too", got, err)
+	}
+}

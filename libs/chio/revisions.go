@@ -8,6 +8,7 @@ import (
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 
+	"github.com/bellwether-forecast/bellwether/libs/forecast"
 	"github.com/bellwether-forecast/bellwether/libs/series"
 )
 
@@ -67,4 +68,39 @@ func (s *Store) ScaledErrors(ctx context.Context, id series.ID, since time.Time)
 		return nil, fmt.Errorf("scaled errors of %s: %w", id, err)
 	}
 	return out, nil
+}
+
+// Outcomes returns what became of the forecasts of a series, as it was known at asOf: for each target at or after since
+// and each bucket of so many horizons the score of the newest forecast, ordered by target. Fallbacks do not count.
+func (s *Store) Outcomes(ctx context.Context, id series.ID, since, asOf time.Time, bucket int) ([]forecast.Outcome, error) {
+	const query = `
+		SELECT
+			target_ts AS target,
+			min(horizon) AS h,
+			argMin((actual, mean, covered_80, covered_90), (horizon, -toUnixTimestamp64Milli(issued_at))) AS newest
+		FROM scores FINAL
+		WHERE series = {series:String} AND target_ts >= fromUnixTimestamp64Milli({since:Int64}, 'UTC')
+			AND scored_at <= fromUnixTimestamp64Milli({as_of:Int64}, 'UTC') AND NOT startsWith(model_id, 'fallback.')
+		GROUP BY target_ts, intDiv(horizon - 1, {bucket:UInt16})
+		ORDER BY target_ts, h
+		SETTINGS do_not_merge_across_partitions_select_final = 1`
+	rows, err := selectAll[outcomeRow](ctx, s, "SELECT target, h AS horizon, newest.1 AS actual, newest.2 AS mean, newest.3 AS covered_80, newest.4 AS covered_90 FROM ("+query+")",
+		params{"series": id.String(), "since": millis(since), "as_of": asOf.UnixMilli(), "bucket": uint16(bucket)}) //nolint:gosec // a small number
+	if err != nil {
+		return nil, fmt.Errorf("outcomes of %s: %w", id, err)
+	}
+	out := make([]forecast.Outcome, len(rows))
+	for i, r := range rows {
+		out[i] = forecast.Outcome{Target: r.Target.UTC(), Horizon: int(r.Horizon), Actual: r.Actual, Mean: r.Mean, Missed80: !r.Covered80, Missed90: !r.Covered90}
+	}
+	return out, nil
+}
+
+type outcomeRow struct {
+	Target    time.Time `ch:"target"`
+	Horizon   uint16    `ch:"horizon"`
+	Actual    float64   `ch:"actual"`
+	Mean      float64   `ch:"mean"`
+	Covered80 bool      `ch:"covered_80"`
+	Covered90 bool      `ch:"covered_90"`
 }

@@ -173,6 +173,16 @@ func (r Result) residuals(lo, hi int, relative bool) []float64 {
 	return out
 }
 
+// BucketResiduals returns the residuals of all origins by buckets of so many horizons, as Adaptive takes them: as
+// logarithms of actual/mean if relative, as differences otherwise.
+func (r Result) BucketResiduals(bucket int, relative bool) [][]float64 {
+	var out [][]float64
+	for lo := 0; lo < r.Horizon; lo += bucket {
+		out = append(out, r.residuals(lo, min(lo+bucket, r.Horizon), relative))
+	}
+	return out
+}
+
 // corrected returns the share of the residuals of n origins that has to lie below the quantile at a level. Together with
 // the interpolation of quantile it makes the next residual lie below with the probability of the level.
 func corrected(level float64, n int) float64 {

@@ -89,3 +89,13 @@ const (
 	Challenger Stage = "challenger" // the strongest of the others
 	Retired    Stage = "retired"    // was one of them
 )
+
+// Outcome is what became of one point of a forecast.
+type Outcome struct {
+	Target   time.Time
+	Horizon  int
+	Actual   float64
+	Mean     float64
+	Missed80 bool // Actual lies outside the 80 % interval
+	Missed90 bool
+}

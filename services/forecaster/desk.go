@@ -31,6 +31,9 @@ type Record interface {
 	Champion(ctx context.Context, id series.ID) (forecast.Model, bool, error)
 	// ScaledErrors returns, for each target at or after since that has scores, the mean of their scaled errors.
 	ScaledErrors(ctx context.Context, id series.ID, since time.Time) ([]series.Observation, error)
+	// Outcomes returns for each target at or after since and each bucket of so many horizons what became of the newest
+	// forecast that was no fallback, as it was known at asOf.
+	Outcomes(ctx context.Context, id series.ID, since, asOf time.Time, bucket int) ([]forecast.Outcome, error)
 }
 
 // Artifacts fetches fitted models by name.
@@ -128,7 +131,7 @@ func (m models) Handle(ctx context.Context, in stage.Message) (stage.Result, err
 	if err != nil {
 		return stage.Result{}, err
 	}
-	s.champion = champion
+	s.champion, s.live = champion, nil
 	var out stage.Result
 	if s.window.Len() == 0 {
 		return out, nil

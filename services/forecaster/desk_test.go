@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -95,6 +96,38 @@ func (m *memory) ScaledErrors(_ context.Context, _ series.ID, since time.Time) (
 	}
 	slices.SortFunc(out, func(a, b series.Observation) int { return a.TS.Compare(b.TS) })
 	return out, nil
+}
+
+func (m *memory) Outcomes(_ context.Context, _ series.ID, since, asOf time.Time, bucket int) ([]forecast.Outcome, error) {
+	type key struct {
+		target int64
+		bucket int
+	}
+	newest := map[key]record.Score{}
+	for _, s := range m.scores {
+		k := key{s.TargetTS.Unix(), (int(s.Horizon) - 1) / bucket}
+		before, seen := newest[k]
+		if s.TargetTS.Before(since) || s.ScoredAt.After(asOf) || strings.HasPrefix(s.ModelID, "fallback.") ||
+			seen && (before.Horizon < s.Horizon || before.Horizon == s.Horizon && before.IssuedAt.After(s.IssuedAt)) {
+			continue
+		}
+		newest[k] = s
+	}
+	var out []forecast.Outcome
+	for _, s := range newest {
+		out = append(out, forecast.Outcome{
+			Target: s.TargetTS, Horizon: int(s.Horizon), Actual: s.Actual, Mean: s.Mean, Missed80: !s.Covered80, Missed90: !s.Covered90,
+		})
+	}
+	slices.SortFunc(out, func(a, b forecast.Outcome) int { return cmpTime(a, b) })
+	return out, nil
+}
+
+func cmpTime(a, b forecast.Outcome) int {
+	if c := a.Target.Compare(b.Target); c != 0 {
+		return c
+	}
+	return a.Horizon - b.Horizon
 }
 
 func (m *memory) Get(_ context.Context, name string) ([]byte, error) {

@@ -66,12 +66,15 @@ func (d *Desk) forecast(ctx context.Context, s *state, horizon int) *forecast.Fo
 	y := s.window.Series()
 	reason := "no model yet"
 	if c := s.champion; c != nil {
-		mean, err := c.Forecaster.Forecast(y.Tail(c.Forecaster.History()), horizon)
+		mean, err := s.serving(y).Forecast(y.Tail(c.Forecaster.History()), horizon)
 		if err == nil {
-			return &forecast.Forecast{
+			f := &forecast.Forecast{
 				ModelID: c.model.ID, ModelKind: c.model.Kind, Mean: mean, Quantiles: c.Conformal.Apply(mean),
 				Scale: scale(c.MAE, horizon),
 			}
+			s.outcomes.since(y.End().Add(-remembered * s.step))
+			s.calibrate(c, f)
+			return f
 		}
 		reason = "champion " + c.model.ID + ": " + err.Error()
 	}

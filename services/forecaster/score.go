@@ -29,6 +29,9 @@ func (d *Desk) score(s *state, b series.Batch, out *stage.Result) {
 			}
 			row := scored(f, h, o, b)
 			out.Rows = append(out.Rows, row)
+			if !f.Fallback {
+				s.outcomes.put(forecast.Outcome{Target: o.TS, Horizon: h, Actual: o.Value, Mean: row.Mean, Missed80: !row.Covered80, Missed90: !row.Covered90})
+			}
 			if !math.IsNaN(row.ScaledError) {
 				sum += row.ScaledError
 				n++

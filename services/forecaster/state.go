@@ -7,7 +7,9 @@ import (
 
 	"github.com/bellwether-forecast/bellwether/libs/drift"
 	"github.com/bellwether-forecast/bellwether/libs/forecast"
+	"github.com/bellwether-forecast/bellwether/libs/model"
 	"github.com/bellwether-forecast/bellwether/libs/series"
+	"github.com/bellwether-forecast/bellwether/services/internal/artifact"
 )
 
 // state is what the desk knows of one series; see the package comment.
@@ -17,9 +19,12 @@ type state struct {
 	step     time.Duration
 	window   *series.Window
 	champion *champion
+	live     model.Forecaster // the champion with what was observed since its training; nil when it has to be made
+	outcomes outcomes
 	fallback *fallback           // made on first use
 	open     []forecast.Forecast // those that observations may still score, in order of issue
 
+	liveTo    time.Time // newest point in live
 	issuedAt  time.Time // of the newest forecast
 	cut       time.Time // its data cut
 	missed    int       // observations that should have come since it was made
@@ -47,12 +52,12 @@ func (d *Desk) state(ctx context.Context, b series.Batch) (*state, error) {
 		zone = time.UTC // the validator has flagged it; seasons shift, forecasts go on
 	}
 	s.window.SetMeta(b.Unit, zone)
-	model, found, err := d.record.Champion(ctx, b.Series)
+	serving, found, err := d.record.Champion(ctx, b.Series)
 	if err != nil {
 		return nil, err
 	}
 	if found {
-		if s.champion, err = d.load(ctx, model); err != nil {
+		if s.champion, err = d.load(ctx, serving); err != nil {
 			return nil, err
 		}
 	}
@@ -99,6 +104,13 @@ func (d *Desk) recall(ctx context.Context, s *state, to, asOf time.Time) error {
 		s.drift.Step(e.Value)
 		s.drifted = e.TS
 	}
+	past, err := d.record.Outcomes(ctx, s.id, to.Add(-remembered*s.step), asOf, artifact.Bucket)
+	if err != nil {
+		return err
+	}
+	for _, o := range past {
+		s.outcomes.put(o)
+	}
 	return nil
 }
 
@@ -111,7 +123,33 @@ func (d *Desk) reach(step time.Duration) time.Duration {
 func (s *state) observe(b series.Batch) {
 	for _, o := range b.Obs {
 		s.window.Put(o.TS, o.Value)
+		if !o.TS.After(s.liveTo) {
+			s.live = nil // a revision of what it has taken in
+		}
 	}
+}
+
+// serving returns the champion with what was observed since its training, which takes constant time for each observation
+// where the model can: it is done with the new ones alone, unless one is a revision. Other champions are returned as
+// they are, and so are those whose training ends before the window: what they have taken in could not be repeated
+// after a restart.
+func (s *state) serving(y series.Series) model.Forecaster {
+	c := s.champion
+	i, onGrid := y.Index(c.model.TrainEnd)
+	_, canUpdate := c.Forecaster.(model.Updater)
+	if !canUpdate || !onGrid || i < 0 || i >= y.Len() {
+		s.live = nil
+		return c.Forecaster
+	}
+	if s.live == nil {
+		s.live = c.Forecaster
+	}
+	if u, ok := s.live.(model.Updater); ok {
+		if next, err := u.Update(y); err == nil {
+			s.live, s.liveTo = next, y.End()
+		}
+	}
+	return s.live
 }
 
 // due reports whether a forecast is due: there is a newer point than the last forecast saw, or it is not certain that

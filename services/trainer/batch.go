@@ -59,7 +59,9 @@ func (b batch) make(ctx context.Context, i int) (forecast.Model, error) {
 	if err != nil {
 		return forecast.Model{}, fmt.Errorf("%w: %w", errFit, err)
 	}
-	data, sum, err := artifact.Encode(artifact.Artifact{Forecaster: fitted, Conformal: intervals, MAE: r.HorizonMAE()})
+	data, sum, err := artifact.Encode(artifact.Artifact{
+		Forecaster: fitted, Conformal: intervals, MAE: r.HorizonMAE(), Residuals: narrow(r.BucketResiduals(artifact.Bucket, intervals.Relative)),
+	})
 	if err != nil {
 		return forecast.Model{}, err
 	}
@@ -88,4 +90,16 @@ func (w *Workshop) fit(y series.Series, results []eval.Result, i int) (m model.F
 		return w.candidates[i].Fit(y)
 	}
 	return w.weighting.Fit(y, w.candidates, results[:len(w.candidates)])
+}
+
+// narrow returns v in half the space.
+func narrow(v [][]float64) [][]float32 {
+	out := make([][]float32, len(v))
+	for i, row := range v {
+		out[i] = make([]float32, len(row))
+		for k, x := range row {
+			out[i][k] = float32(x)
+		}
+	}
+	return out
 }

@@ -24,13 +24,20 @@ type Artifact struct {
 	Conformal  eval.Conformal
 	// MAE[h-1] is the backtest's mean absolute error at horizon h, in the unit of the series: the scale of live errors.
 	MAE []float64
+	// Residuals are those of the backtest by buckets of Bucket horizons, from which adaptive intervals start; relative
+	// where Conformal is. Nil in artifacts of before.
+	Residuals [][]float32
 }
+
+// Bucket is the number of horizons that share residuals.
+const Bucket = 6
 
 type encoded struct {
 	Version   int             `json:"version"`
 	Model     json.RawMessage `json:"model"`
 	Conformal eval.Conformal  `json:"conformal"`
 	MAE       []float64       `json:"mae"`
+	Residuals [][]float32     `json:"residuals,omitempty"`
 }
 
 // Encode returns the bytes of a and their SHA-256 in hex. The same artifact has the same bytes.
@@ -39,7 +46,7 @@ func Encode(a Artifact) ([]byte, string, error) {
 	if err != nil {
 		return nil, "", fmt.Errorf("artifact: %w", err)
 	}
-	data, err := json.Marshal(encoded{Version: Version, Model: m, Conformal: a.Conformal, MAE: a.MAE})
+	data, err := json.Marshal(encoded{Version: Version, Model: m, Conformal: a.Conformal, MAE: a.MAE, Residuals: a.Residuals})
 	if err != nil {
 		return nil, "", fmt.Errorf("artifact: %w", err)
 	}
@@ -60,7 +67,7 @@ func Decode(data []byte) (Artifact, error) {
 	if err != nil {
 		return Artifact{}, fmt.Errorf("artifact: %w", err)
 	}
-	return Artifact{Forecaster: f, Conformal: e.Conformal, MAE: e.MAE}, nil
+	return Artifact{Forecaster: f, Conformal: e.Conformal, MAE: e.MAE, Residuals: e.Residuals}, nil
 }
 
 // Name returns the object's name for a digest.
