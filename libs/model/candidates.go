@@ -46,8 +46,10 @@ func FitterFor(kind Kind, params string) (Fitter, error) {
 		f, err = read[DSHW](params)
 	case KindHarmonic:
 		f, err = read[Harmonic](params)
-	case KindLEAR:
-		f, err = read[LEAR](params)
+	case KindLEAR, KindLEARSeason:
+		l := LEAR{Seasonal: kind == KindLEARSeason}
+		err = settings(params, &l)
+		f = l
 	case KindGlobal:
 		f, err = read[Global](params)
 	case KindMSTL:

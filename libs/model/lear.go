@@ -11,8 +11,11 @@ import (
 	"github.com/bellwether-forecast/bellwether/libs/series"
 )
 
-// KindLEAR is the kind of LEAR.
-const KindLEAR Kind = "lear"
+// Kinds of LEAR.
+const (
+	KindLEAR       Kind = "lear"
+	KindLEARSeason Kind = "lear_season"
+)
 
 // Defaults and limits of LEAR.
 const (
@@ -22,6 +25,13 @@ const (
 	learPenalty = 3
 	learMin     = 120 // days
 	learHolds   = 4   // days around the origin whose holidays count: the one before, its own, and two ahead
+
+	// Those of lear_season, chosen on US hourly demand of 2018-19.
+	learSeason        = 60  // days
+	learSeasonPenalty = 1   //
+	learSeasonCut     = 3   // robust standard deviations
+	learOffSeason     = 0.1 // weight of the other half of the year
+	learServed        = 28  // days that a fit serves before the next one; the season is that of their middle
 )
 
 // LEAR forecasts every horizon by a regression of its own, of what the value at the same hour of the last day will
@@ -33,16 +43,24 @@ const (
 // week ago, all less the mean of the last day, that mean, alone and with the time of the year; the weekday; US holidays
 // around the origin; and Fourier terms of the year. As all horizons share them, one factorisation serves all.
 //
+// With Seasonal, kind lear_season, days at the time of the year at hand weigh more than others (a Gaussian in the distance,
+// never below a tenth), and the response to the last day varies with the time of the year and to its mean with the weekday:
+// what a warm evening says of tomorrow depends on whether homes are cooled or heated. It takes years of history to pay.
+//
 // There is a set of regressions for every few hours of the local day. A forecast made in between goes out from the last
-// such hour. Changes beyond six robust standard deviations of a regression's errors are cut to that and the regression
-// is fitted again. Horizons follow the local clock over a clock change; those beyond the fitted ones repeat their last
+// such hour. Changes beyond Cut robust standard deviations of a regression's errors are cut to that and the regression is
+// fitted again. Horizons follow the local clock over a clock change; those beyond the fitted ones repeat their last
 // day. The forecast is kept within the range of the scale, see ARRidge. Gaps of up to three points are bridged; origins
 // with longer ones are left out of the fit, and filled for a forecast from the nearest days.
 type LEAR struct {
 	Every   int     `json:"every_hours"` // hours of the day between origins, a divisor of 24; 0 means 6
 	Horizon int     `json:"horizon"`     // steps with a regression of their own; 0 means 48
 	Window  int     `json:"window_days"` // days of history the fit looks at; 0 means 1100
-	Lambda  float64 `json:"lambda"`      // penalty, in units of the variance of the series; 0 means 3
+	Lambda  float64 `json:"lambda"`      // penalty, in units of the variance of the series; 0 means 3, or 1 if Seasonal
+
+	Seasonal bool    `json:"seasonal,omitempty"`    // the time of the year counts
+	Season   float64 `json:"season_days,omitempty"` // standard deviation of the weights if Seasonal; 0 means 60
+	Cut      float64 `json:"cut,omitempty"`         // 0 means 6, or 3 if Seasonal
 }
 
 func (l LEAR) withDefaults() LEAR {
@@ -55,14 +73,29 @@ func (l LEAR) withDefaults() LEAR {
 	if l.Window <= 0 {
 		l.Window = learWindow
 	}
-	if l.Lambda <= 0 {
-		l.Lambda = learPenalty
+	if l.Seasonal {
+		l.Lambda, l.Cut, l.Season = positive(l.Lambda, learSeasonPenalty), positive(l.Cut, learSeasonCut), positive(l.Season, learSeason)
+		return l
 	}
+	l.Lambda, l.Cut, l.Season = positive(l.Lambda, learPenalty), positive(l.Cut, impossible), 0
 	return l
 }
 
-// Kind returns "lear".
-func (LEAR) Kind() Kind { return KindLEAR }
+// positive returns v, or the default when it is not positive.
+func positive(v, otherwise float64) float64 {
+	if v > 0 {
+		return v
+	}
+	return otherwise
+}
+
+// Kind returns "lear" or "lear_season".
+func (l LEAR) Kind() Kind {
+	if l.Seasonal {
+		return KindLEARSeason
+	}
+	return KindLEAR
+}
 
 // Params returns the settings as JSON, defaults filled in.
 func (l LEAR) Params() string { return params(l.withDefaults()) }
@@ -71,14 +104,14 @@ func (l LEAR) Params() string { return params(l.withDefaults()) }
 func (l LEAR) Fit(y series.Series) (Forecaster, error) {
 	l = l.withDefaults()
 	perDay, err := slotsPerDay(y.Step)
-	if err != nil || perDay%24 != 0 || 24%l.Every != 0 || !finite(l.Lambda) {
+	if err != nil || perDay%24 != 0 || 24%l.Every != 0 || !finite(l.Lambda) || !finite(l.Cut) || !finite(l.Season) {
 		return nil, fmt.Errorf("%s: step %v, origins every %d hours, penalty %v: %w", l.Kind(), y.Step, l.Every, l.Lambda, ErrGrid)
 	}
 	y = y.Tail(l.Window * perDay)
 	sc, x := newScale(y.Values)
 	x = bridge(x)
-	m := &directRegression{Step: y.Step, Scale: sc, Every: l.Every * perDay / 24, Horizon: l.Horizon + l.Every*perDay/24 + perDay/24}
-	d := learDesign{m: m, perDay: perDay, x: x, cal: learSlots(y.Start, y.Step, y.Len(), y.Location(), perDay)}
+	m := &directRegression{Step: y.Step, Scale: sc, Every: l.Every * perDay / 24, Horizon: l.Horizon + l.Every*perDay/24 + perDay/24, Seasonal: l.Seasonal}
+	d := learDesign{m: m, cut: l.Cut, season: l.Season, perDay: perDay, x: x, cal: learSlots(y.Start, y.Step, y.Len(), y.Location(), perDay)}
 	var size mean
 	for _, v := range x {
 		if !math.IsNaN(v) {
@@ -117,6 +150,8 @@ func learSlots(start time.Time, step time.Duration, n int, loc *time.Location, p
 // learDesign holds what the regressions are fitted to.
 type learDesign struct {
 	m      *directRegression
+	cut    float64 // robust standard deviations
+	season float64 // days; 0 means that all days weigh the same
 	perDay int
 	x      []float64
 	cal    []learSlot
@@ -125,17 +160,20 @@ type learDesign struct {
 // fit returns the coefficients of the origins in a slot of the day: those of the first regressor at all horizons, then
 // those of the next.
 func (d learDesign) fit(slot int, penalty float64) ([]float32, error) {
-	h, p := d.m.Horizon, learFeatures(d.perDay)
+	h, p := d.m.Horizon, d.m.features()
 	var rows, targets []float64
 	row := make([]float64, p)
 	for i := learReach(d.perDay) - 1; i+h < len(d.x); i++ {
 		if d.cal[i].ofDay != slot || !complete(d.x[i+1-learReach(d.perDay):i+1+h]) {
 			continue
 		}
-		learFill(row, d.x[:i+1], d.cal[i], d.perDay)
-		rows = append(rows, row...)
+		d.m.fill(row, d.x[:i+1], d.cal[i])
+		w := d.weight(i)
+		for _, v := range row {
+			rows = append(rows, w*v)
+		}
 		for k := range h {
-			targets = append(targets, d.x[i+1+k]-d.x[learAnchor(i, k, d.perDay)])
+			targets = append(targets, w*(d.x[i+1+k]-d.x[learAnchor(i, k, d.perDay)]))
 		}
 	}
 	n := len(rows) / p
@@ -164,7 +202,7 @@ func (d learDesign) fit(slot int, penalty float64) ([]float32, error) {
 		// Once more, with what the first fit finds impossible cut off.
 		var fitted mat.Dense
 		fitted.Mul(x, b)
-		cutImpossible(y, &fitted)
+		cutImpossible(y, &fitted, d.cut)
 		err = solve()
 	}
 	if err != nil {
@@ -177,15 +215,25 @@ func (d learDesign) fit(slot int, penalty float64) ([]float32, error) {
 	return out, nil
 }
 
+// weight returns the square root of the weight of the origin at index i.
+func (d learDesign) weight(i int) float64 {
+	if d.season == 0 {
+		return 1
+	}
+	away := math.Mod(float64(len(d.x)-i)/float64(d.perDay)+learServed/2, yearDays)
+	away = min(away, yearDays-away) / d.season
+	return math.Sqrt(learOffSeason + (1-learOffSeason)*math.Exp(-away*away/2))
+}
+
 // cutImpossible moves values of y that lie further from the fitted ones than noise explains to where it would.
-func cutImpossible(y, fitted *mat.Dense) {
+func cutImpossible(y, fitted *mat.Dense, cut float64) {
 	n, h := y.Dims()
 	sizes := make([]float64, n)
 	for k := range h {
 		for i := range n {
 			sizes[i] = math.Abs(y.At(i, k) - fitted.At(i, k))
 		}
-		limit := impossible * madToSigma * median(sizes)
+		limit := cut * madToSigma * median(sizes)
 		for i := range n {
 			y.Set(i, k, min(max(y.At(i, k), fitted.At(i, k)-limit), fitted.At(i, k)+limit))
 		}
@@ -201,15 +249,21 @@ func learReach(perDay int) int { return 7 * perDay }
 // horizon k+1.
 func learAnchor(i, k, perDay int) int { return i + 1 + k%perDay - perDay }
 
-// learFeatures returns the number of regressors.
-func learFeatures(perDay int) int { return 2 + 3*perDay + 7 + learHolds + 2*learYears + 2 }
+// features returns the number of regressors.
+func (m *directRegression) features() int {
+	n := 2 + 3*m.perDay() + 7 + learHolds + 2*learYears + 2
+	if m.Seasonal {
+		n += 7 + 2*m.perDay()
+	}
+	return n
+}
 
 // learYears is the number of Fourier pairs of the year.
 const learYears = 2
 
-// learFill writes the regressors of the origin at the end of past into row.
-func learFill(row, past []float64, c learSlot, perDay int) {
-	n := len(past)
+// fill writes the regressors of the origin at the end of past into row.
+func (m *directRegression) fill(row, past []float64, c learSlot) {
+	n, perDay := len(past), m.perDay()
 	day, before, week := past[n-perDay:], past[n-2*perDay:n-perDay], past[n-7*perDay:n-6*perDay]
 	level := 0.0
 	for _, v := range day {
@@ -234,6 +288,15 @@ func learFill(row, past []float64, c learSlot, perDay int) {
 	at += learHolds
 	row[at], row[at+1] = level*c.sin, level*c.cos
 	harmonics(row, at+2, learYears, math.Atan2(c.sin, c.cos))
+	if !m.Seasonal {
+		return
+	}
+	at += 2 + 2*learYears
+	row[at+c.weekday] = level
+	at += 7
+	for k, v := range day {
+		row[at+k], row[at+perDay+k] = (v-level)*c.sin, (v-level)*c.cos
+	}
 }
 
 // directRegression is a fitted LEAR.
@@ -242,11 +305,12 @@ type directRegression struct {
 	Scale        scale         `json:"scale"`
 	Every        int           `json:"every"` // steps between origins
 	Horizon      int           `json:"horizon"`
+	Seasonal     bool          `json:"seasonal,omitempty"`
 	Coefficients [][]float32   `json:"coefficients"` // by origin: regressor major, horizon minor; halves the snapshot
 }
 
-// Kind returns "lear".
-func (*directRegression) Kind() Kind { return KindLEAR }
+// Kind returns that of the Fitter.
+func (m *directRegression) Kind() Kind { return LEAR{Seasonal: m.Seasonal}.Kind() }
 
 func (m *directRegression) perDay() int { return int(24 * time.Hour / m.Step) }
 
@@ -294,8 +358,8 @@ func (m *directRegression) Forecast(y series.Series, h int) ([]float64, error) {
 // path returns the forecast by the number of steps after the origin at the end of past.
 func (m *directRegression) path(past []float64, c learSlot) func(ahead int) float64 {
 	perDay := m.perDay()
-	row := make([]float64, learFeatures(perDay))
-	learFill(row, past, c, perDay)
+	row := make([]float64, m.features())
+	m.fill(row, past, c)
 	b := m.Coefficients[c.ofDay/m.Every]
 	return func(ahead int) float64 {
 		for ahead > m.Horizon {
@@ -319,7 +383,7 @@ func (m *directRegression) check() error {
 		return fmt.Errorf("%d sets of coefficients every %d steps, for %d horizons", len(m.Coefficients), m.Every, m.Horizon)
 	}
 	for _, b := range m.Coefficients {
-		if len(b) != learFeatures(perDay)*m.Horizon {
+		if len(b) != m.features()*m.Horizon {
 			return fmt.Errorf("%d coefficients", len(b))
 		}
 	}

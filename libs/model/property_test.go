@@ -14,7 +14,7 @@ import (
 
 // everyModel returns all candidates and the models for slower series.
 func everyModel() []model.Fitter {
-	return append(model.Candidates(), model.Naive2{}, model.Theta{}, model.ETS{}, model.SeasonalNaive{Period: 7})
+	return append(model.Candidates(), model.LEAR{Seasonal: true}, model.Naive2{}, model.Theta{}, model.ETS{}, model.SeasonalNaive{Period: 7})
 }
 
 // mapped returns y with f applied to every value.
@@ -153,7 +153,7 @@ func TestClockChange(t *testing.T) {
 		for i := 0; !y.Time(i).After(end); i++ {
 			y.Values = append(y.Values, at(i))
 		}
-		for _, f := range []model.Fitter{model.WeekMean{}, model.DSHW{}, model.Harmonic{}, model.MSTL{}, model.LEAR{}} {
+		for _, f := range []model.Fitter{model.WeekMean{}, model.DSHW{}, model.Harmonic{}, model.MSTL{}, model.LEAR{}, model.LEAR{Seasonal: true}} {
 			sum := 0.0
 			for k, v := range mustForecast(t, f, y, 48) {
 				sum += math.Abs(v/at(y.Len()+k) - 1)

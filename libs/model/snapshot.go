@@ -60,7 +60,7 @@ func Decode(b []byte) (Forecaster, error) {
 		return decodeInto(s, &doubleSmoother{})
 	case KindHarmonic:
 		return decodeInto(s, &harmonicRegression{})
-	case KindLEAR:
+	case KindLEAR, KindLEARSeason:
 		return decodeInto(s, &directRegression{})
 	case KindGlobal:
 		return decodeInto(s, &globalModel{})

@@ -15,7 +15,7 @@ import (
 
 func TestSnapshotRoundTrip(t *testing.T) {
 	y := demandLike(9600)
-	for _, f := range append(model.Candidates(), model.ARRidge{Periodic: -1, Yearly: -1}) {
+	for _, f := range append(model.Candidates(), model.ARRidge{Periodic: -1, Yearly: -1}, model.LEAR{Seasonal: true}) {
 		t.Run(string(f.Kind()), func(t *testing.T) {
 			m, err := f.Fit(y)
 			if err != nil {
