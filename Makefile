@@ -26,6 +26,7 @@ K8S_FLAGS    ?=
 BENCH_PIPE_FLAGS ?=
 UP_FLAGS     ?=
 TABLES_FLAGS ?=
+TRAIN_FLAGS  ?=
 CHAOS_MINUTES ?= 3
 CHAOS_FLAGS  ?=
 
@@ -102,6 +103,12 @@ bench-eia: ## Day-ahead forecasts of 27 balancing authorities over a year beside
 bench-peers: ## Accuracy and seconds beside statsforecast and mlforecast, fetched into a virtual environment under .cache
 	@go build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./e2e/cmd/benchpeers
 	@nice -n 10 ./bin/benchpeers
+
+.PHONY: bench-train
+bench-train: ## Train and forecast 500 windows of real demand on one core, and extrapolate to 10,000 series (about 10 minutes; TRAIN_FLAGS=)
+	@go build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./e2e/cmd/benchtrain
+	@nice -n 10 ./bin/benchtrain $(TRAIN_FLAGS)
+
 .PHONY: bench-validate
 bench-validate: ## Inject faults into hourly demand and measure what the validator finds (about 5 minutes; BELLWETHER_DATA= names the data folder)
 	@go run ./e2e/cmd/benchvalidate
