@@ -138,11 +138,16 @@ type Heartbeat struct {
 // State is where an alert stands.
 type State string
 
-// States of an alert.
+// States of an alert. Subscribers hear of Firing, Flapping, Acknowledged and Resolved; the record has all.
 const (
-	Pending  State = "pending"
-	Firing   State = "firing"
-	Resolved State = "resolved"
+	Pending      State = "pending"
+	Firing       State = "firing"
+	Acknowledged State = "acknowledged" // somebody takes care of it
+	Silenced     State = "silenced"     // it stands, and a silence holds it back
+	Inhibited    State = "inhibited"    // it stands, and is a symptom of another that stands
+	Muted        State = "muted"        // it stands, in hours in which nobody wants to hear of it
+	Flapping     State = "flapping"     // it comes and goes; told once, until it is calm
+	Resolved     State = "resolved"
 )
 
 // Alert is one transition of an alert.
@@ -161,4 +166,32 @@ type Alert struct {
 	At          time.Time // of this transition
 	ResolvedAt  time.Time // zero unless resolved
 	Events      uint64    // events behind it so far
+	Previous    State     // the state before; empty for the first
+	Reason      string    // why it is in this state, when it is not plainly firing or resolved
+	Measure     *Measure  // nil when the rule compares no number
+	Evidence    []Evidence
 }
+
+// Measure is a number and the bound that it broke.
+type Measure struct {
+	Value     float64
+	Threshold float64
+}
+
+// Evidence is something that may explain an alert, nearest first.
+type Evidence struct {
+	Kind EvidenceKind
+	At   time.Time // when it was seen; zero for a query
+	Text string    // one line for people, or the SQL of a query
+}
+
+// EvidenceKind says what a piece of evidence is.
+type EvidenceKind string
+
+// Kinds of evidence.
+const (
+	EvidenceUpstream EvidenceKind = "upstream" // an alert upstream of this one that began earlier
+	EvidenceChange   EvidenceKind = "change"   // what changed in the two hours before: a version, a model, the rules
+	EvidenceError    EvidenceKind = "error"    // the errors seen most since the onset
+	EvidenceQuery    EvidenceKind = "query"    // ready-to-run SQL
+)

@@ -144,6 +144,14 @@ func EncodeAlert(a event.Alert) (stage.Message, error) {
 		At:          fromTime(a.At),
 		ResolvedAt:  fromTime(a.ResolvedAt),
 		Events:      a.Events,
+		Previous:    bwpb.AlertState(enumValue(bwpb.AlertState_value, statePrefix, string(a.Previous))),
+		Reason:      text(a.Reason),
+	}
+	if a.Measure != nil {
+		m.Value, m.Threshold = &a.Measure.Value, &a.Measure.Threshold
+	}
+	for _, e := range a.Evidence {
+		m.Evidence = append(m.Evidence, &bwpb.Evidence{Kind: string(e.Kind), At: fromTime(e.At), Text: text(e.Text)})
 	}
 	data, err := protojson.MarshalOptions{UseProtoNames: true}.Marshal(m)
 	if err != nil {
@@ -173,7 +181,7 @@ func DecodeAlert(data []byte) (event.Alert, error) {
 	if err := (protojson.UnmarshalOptions{DiscardUnknown: true}).Unmarshal(data, &m); err != nil {
 		return event.Alert{}, fmt.Errorf("decode Alert: %w: %w", err, stage.ErrPermanent)
 	}
-	return event.Alert{
+	a := event.Alert{
 		Fingerprint: m.GetFingerprint(),
 		ID:          m.GetId(),
 		Name:        m.GetName(),
@@ -188,7 +196,16 @@ func DecodeAlert(data []byte) (event.Alert, error) {
 		At:          toTime(m.GetAt()),
 		ResolvedAt:  toTime(m.GetResolvedAt()),
 		Events:      m.GetEvents(),
-	}, nil
+		Previous:    event.State(enumName(bwpb.AlertState_name, statePrefix, int32(m.GetPrevious()))),
+		Reason:      m.GetReason(),
+	}
+	if m.Value != nil {
+		a.Measure = &event.Measure{Value: m.GetValue(), Threshold: m.GetThreshold()}
+	}
+	for _, e := range m.GetEvidence() {
+		a.Evidence = append(a.Evidence, event.Evidence{Kind: event.EvidenceKind(e.GetKind()), At: toTime(e.GetAt()), Text: e.GetText()})
+	}
+	return a, nil
 }
 
 func condition(c event.Condition) bwpb.Condition {

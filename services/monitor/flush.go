@@ -81,8 +81,9 @@ func (h *Handler) Tick(ctx context.Context) (stage.Result, error) {
 	h.ticked = now
 	if !now.Before(h.settled) {
 		h.observe(now, h.rules.Tick(now))
-		h.queue(h.engine.Tick(now))
+		h.queue(now, h.engine.Tick(now))
 	}
+	h.say(h.desk.Tick(now.UTC().Truncate(time.Millisecond)))
 	if err := h.save(ctx); err != nil {
 		return stage.Result{}, err
 	}

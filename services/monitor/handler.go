@@ -16,6 +16,7 @@ import (
 	"github.com/bellwether-forecast/bellwether/libs/stage"
 	"github.com/bellwether-forecast/bellwether/libs/wire"
 	"github.com/bellwether-forecast/bellwether/services/monitor/internal/alert"
+	"github.com/bellwether-forecast/bellwether/services/monitor/internal/desk"
 	"github.com/bellwether-forecast/bellwether/services/monitor/internal/rule"
 )
 
@@ -32,6 +33,7 @@ type Handler struct {
 	mu      sync.Mutex
 	engine  *alert.Engine
 	rules   *rule.Set
+	desk    *desk.Desk
 	retrain *rule.Retrain
 	outbox  map[string][]unsaid // by fingerprint, in order
 	offered map[string]int      // how many of each the last Tick returned
@@ -63,6 +65,7 @@ func New(cfg Config, state State, now func() time.Time) (*Handler, error) {
 		now:     now,
 		engine:  alert.New(),
 		rules:   rule.NewSet(cfg.Config, now()),
+		desk:    desk.New(desk.Config{}),
 		retrain: rule.NewRetrain(cfg.Config),
 		outbox:  map[string][]unsaid{},
 		dirty:   map[string]struct{}{},
@@ -145,14 +148,22 @@ func (h *Handler) resume(now time.Time) {
 
 func (h *Handler) observe(now time.Time, signals []alert.Signal) {
 	for _, s := range signals {
-		h.queue(h.engine.Observe(now, s))
+		h.queue(now, h.engine.Observe(now, s))
 	}
 }
 
-func (h *Handler) queue(transitions []event.Alert) {
+// queue hands what the engine decided to the desk, which decides who is told.
+func (h *Handler) queue(now time.Time, transitions []event.Alert) {
 	for _, a := range transitions {
-		h.outbox[a.Fingerprint] = append(h.outbox[a.Fingerprint], unsaid{Alert: a})
-		h.dirty[a.Fingerprint] = struct{}{}
+		h.say(h.desk.Take(now.UTC().Truncate(time.Millisecond), a))
+	}
+}
+
+func (h *Handler) say(what []desk.Say) {
+	for _, s := range what {
+		fp := s.Alert.Fingerprint
+		h.outbox[fp] = append(h.outbox[fp], unsaid{Alert: s.Alert, Published: !s.Tell})
+		h.dirty[fp] = struct{}{}
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/bellwether-forecast/bellwether/libs/series"
 	"github.com/bellwether-forecast/bellwether/libs/wire"
 	"github.com/bellwether-forecast/bellwether/services/monitor/internal/alert"
+	"github.com/bellwether-forecast/bellwether/services/monitor/internal/desk"
 )
 
 // State keeps what must survive a restart: the bucket of open alerts. Put returns when the value is safe. Get of a key
@@ -27,13 +28,15 @@ type State interface {
 
 // Prefixes of keys.
 const (
-	alertPrefix = "alert." // and the fingerprint
-	jobPrefix   = "job."   // and the series
+	alertPrefix   = "alert."   // and the fingerprint
+	jobPrefix     = "job."     // and the series
+	silencePrefix = "silence." // and the ID
 )
 
 // kept is the value of an alert's key. It goes when the alert is closed and everything about it has been said.
 type kept struct {
 	Open   *alert.Open `json:"open,omitempty"`
+	Case   *desk.Case  `json:"case,omitempty"` // what subscribers know of it
 	Unsaid []unsaid    `json:"unsaid,omitempty"` // in order
 }
 
@@ -51,7 +54,10 @@ type asked struct {
 	Cut    time.Time `json:"cut"`
 }
 
-var errForeign = errors.New("monitor: not a key of the monitor")
+var (
+	errForeign = errors.New("monitor: not a key of the monitor")
+	errUnknown = errors.New("is not known")
+)
 
 // load replaces what the handler holds with what was kept. Values that cannot be read are reported, not fatal: one bad
 // value must not keep the monitor from watching everything else.
@@ -63,6 +69,8 @@ func (h *Handler) load(ctx context.Context, now time.Time) error {
 	slices.Sort(keys)
 	outbox := map[string][]unsaid{}
 	var open []alert.Open
+	cases := map[string]kept{}
+	h.desk.Reset()
 	bad := map[string]error{}
 	for _, key := range keys {
 		value, err := h.state.Get(ctx, key)
@@ -81,16 +89,20 @@ func (h *Handler) load(ctx context.Context, now time.Time) error {
 			if k.Open != nil {
 				open = append(open, *k.Open)
 			}
+			cases[fp] = k
 			if len(k.Unsaid) > 0 {
 				outbox[fp] = k.Unsaid
 			}
 			continue
 		}
-		if err := h.loadJob(key, value); err != nil {
+		if err := h.loadOther(key, value); err != nil {
 			bad[key] = err
 		}
 	}
 	h.engine.Import(open)
+	for fp, k := range cases {
+		h.restore(fp, k)
+	}
 	h.outbox, h.offered = outbox, nil
 	clear(h.dirty)
 	h.stale = false
@@ -112,7 +124,22 @@ func readKept(fp string, value []byte) (kept, error) {
 	return k, nil
 }
 
-func (h *Handler) loadJob(key string, value []byte) error {
+// restore puts back what subscribers know of an alert.
+func (h *Handler) restore(fp string, k kept) {
+	var open *event.Alert
+	if k.Open != nil && k.Open.Phase != alert.Pending {
+		a := k.Open.Alert
+		open = &a
+	}
+	if open != nil || k.Case != nil {
+		h.desk.Restore(fp, open, k.Case)
+	}
+}
+
+func (h *Handler) loadOther(key string, value []byte) error {
+	if id, ok := strings.CutPrefix(key, silencePrefix); ok {
+		return h.loadSilence(id, value)
+	}
 	if !strings.HasPrefix(key, jobPrefix) {
 		return errForeign
 	}
@@ -130,6 +157,9 @@ func (h *Handler) save(ctx context.Context) error {
 	for _, fp := range h.engine.Changed() {
 		h.dirty[fp] = struct{}{}
 	}
+	for _, fp := range h.desk.Changed() {
+		h.dirty[fp] = struct{}{}
+	}
 	for _, fp := range slices.Sorted(maps.Keys(h.dirty)) {
 		if err := h.saveOne(ctx, fp); err != nil {
 			h.stale = true
@@ -145,7 +175,12 @@ func (h *Handler) saveOne(ctx context.Context, fp string) error {
 	if o, ok := h.engine.Lookup(fp); ok {
 		k.Open = &o
 	}
-	if k.Open == nil && len(k.Unsaid) == 0 {
+	if c, ok := h.desk.Lookup(fp); ok {
+		if c, ok = c.Keep(); ok {
+			k.Case = &c
+		}
+	}
+	if k.Open == nil && k.Case == nil && len(k.Unsaid) == 0 {
 		return h.state.Delete(ctx, alertPrefix+fp)
 	}
 	value, err := json.Marshal(k)

@@ -30,6 +30,16 @@ const (
 	AlertState_ALERT_STATE_PENDING     AlertState = 1
 	AlertState_ALERT_STATE_FIRING      AlertState = 2
 	AlertState_ALERT_STATE_RESOLVED    AlertState = 3
+	// Somebody takes care of it.
+	AlertState_ALERT_STATE_ACKNOWLEDGED AlertState = 4
+	// It stands, and a silence holds it back.
+	AlertState_ALERT_STATE_SILENCED AlertState = 5
+	// It stands, and is a symptom of another that stands.
+	AlertState_ALERT_STATE_INHIBITED AlertState = 6
+	// It stands, in hours in which nobody wants to hear of it.
+	AlertState_ALERT_STATE_MUTED AlertState = 7
+	// It comes and goes; told once, until it is calm.
+	AlertState_ALERT_STATE_FLAPPING AlertState = 8
 )
 
 // Enum value maps for AlertState.
@@ -39,12 +49,22 @@ var (
 		1: "ALERT_STATE_PENDING",
 		2: "ALERT_STATE_FIRING",
 		3: "ALERT_STATE_RESOLVED",
+		4: "ALERT_STATE_ACKNOWLEDGED",
+		5: "ALERT_STATE_SILENCED",
+		6: "ALERT_STATE_INHIBITED",
+		7: "ALERT_STATE_MUTED",
+		8: "ALERT_STATE_FLAPPING",
 	}
 	AlertState_value = map[string]int32{
-		"ALERT_STATE_UNSPECIFIED": 0,
-		"ALERT_STATE_PENDING":     1,
-		"ALERT_STATE_FIRING":      2,
-		"ALERT_STATE_RESOLVED":    3,
+		"ALERT_STATE_UNSPECIFIED":  0,
+		"ALERT_STATE_PENDING":      1,
+		"ALERT_STATE_FIRING":       2,
+		"ALERT_STATE_RESOLVED":     3,
+		"ALERT_STATE_ACKNOWLEDGED": 4,
+		"ALERT_STATE_SILENCED":     5,
+		"ALERT_STATE_INHIBITED":    6,
+		"ALERT_STATE_MUTED":        7,
+		"ALERT_STATE_FLAPPING":     8,
 	}
 )
 
@@ -93,11 +113,19 @@ type Alert struct {
 	// Why we think so: the evidence.
 	Cause string `protobuf:"bytes,9,opt,name=cause,proto3" json:"cause,omitempty"`
 	// What to do about it.
-	Runbook       string                 `protobuf:"bytes,10,opt,name=runbook,proto3" json:"runbook,omitempty"`
-	StartedAt     *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=started_at,json=startedAt,proto3" json:"started_at,omitempty"`
-	At            *timestamppb.Timestamp `protobuf:"bytes,12,opt,name=at,proto3" json:"at,omitempty"`
-	ResolvedAt    *timestamppb.Timestamp `protobuf:"bytes,13,opt,name=resolved_at,json=resolvedAt,proto3" json:"resolved_at,omitempty"`
-	Events        uint64                 `protobuf:"varint,14,opt,name=events,proto3" json:"events,omitempty"`
+	Runbook    string                 `protobuf:"bytes,10,opt,name=runbook,proto3" json:"runbook,omitempty"`
+	StartedAt  *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=started_at,json=startedAt,proto3" json:"started_at,omitempty"`
+	At         *timestamppb.Timestamp `protobuf:"bytes,12,opt,name=at,proto3" json:"at,omitempty"`
+	ResolvedAt *timestamppb.Timestamp `protobuf:"bytes,13,opt,name=resolved_at,json=resolvedAt,proto3" json:"resolved_at,omitempty"`
+	Events     uint64                 `protobuf:"varint,14,opt,name=events,proto3" json:"events,omitempty"`
+	// The state before; unspecified for the first.
+	Previous AlertState `protobuf:"varint,15,opt,name=previous,proto3,enum=bellwether.v1.AlertState" json:"previous,omitempty"`
+	// Why it is in this state, when it is not plainly firing or resolved.
+	Reason string `protobuf:"bytes,16,opt,name=reason,proto3" json:"reason,omitempty"`
+	// The number that the rule compares, and the bound that it broke; absent when it compares none.
+	Value         *float64    `protobuf:"fixed64,17,opt,name=value,proto3,oneof" json:"value,omitempty"`
+	Threshold     *float64    `protobuf:"fixed64,18,opt,name=threshold,proto3,oneof" json:"threshold,omitempty"`
+	Evidence      []*Evidence `protobuf:"bytes,19,rep,name=evidence,proto3" json:"evidence,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -230,11 +258,109 @@ func (x *Alert) GetEvents() uint64 {
 	return 0
 }
 
+func (x *Alert) GetPrevious() AlertState {
+	if x != nil {
+		return x.Previous
+	}
+	return AlertState_ALERT_STATE_UNSPECIFIED
+}
+
+func (x *Alert) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *Alert) GetValue() float64 {
+	if x != nil && x.Value != nil {
+		return *x.Value
+	}
+	return 0
+}
+
+func (x *Alert) GetThreshold() float64 {
+	if x != nil && x.Threshold != nil {
+		return *x.Threshold
+	}
+	return 0
+}
+
+func (x *Alert) GetEvidence() []*Evidence {
+	if x != nil {
+		return x.Evidence
+	}
+	return nil
+}
+
+// Evidence is something that may explain an alert.
+type Evidence struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// "upstream", "change", "error" or "query".
+	Kind string                 `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
+	At   *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=at,proto3" json:"at,omitempty"`
+	// One line for people, or the SQL of a query.
+	Text          string `protobuf:"bytes,3,opt,name=text,proto3" json:"text,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Evidence) Reset() {
+	*x = Evidence{}
+	mi := &file_bellwether_v1_alert_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Evidence) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Evidence) ProtoMessage() {}
+
+func (x *Evidence) ProtoReflect() protoreflect.Message {
+	mi := &file_bellwether_v1_alert_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Evidence.ProtoReflect.Descriptor instead.
+func (*Evidence) Descriptor() ([]byte, []int) {
+	return file_bellwether_v1_alert_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *Evidence) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *Evidence) GetAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.At
+	}
+	return nil
+}
+
+func (x *Evidence) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
 var File_bellwether_v1_alert_proto protoreflect.FileDescriptor
 
 const file_bellwether_v1_alert_proto_rawDesc = "" +
 	"\n" +
-	"\x19bellwether/v1/alert.proto\x12\rbellwether.v1\x1a\x19bellwether/v1/event.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe1\x04\n" +
+	"\x19bellwether/v1/alert.proto\x12\rbellwether.v1\x1a\x19bellwether/v1/event.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xbb\x06\n" +
 	"\x05Alert\x12 \n" +
 	"\vfingerprint\x18\x01 \x01(\tR\vfingerprint\x12\x0e\n" +
 	"\x02id\x18\x02 \x01(\tR\x02id\x12\x12\n" +
@@ -252,16 +378,33 @@ const file_bellwether_v1_alert_proto_rawDesc = "" +
 	"\x02at\x18\f \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12;\n" +
 	"\vresolved_at\x18\r \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"resolvedAt\x12\x16\n" +
-	"\x06events\x18\x0e \x01(\x04R\x06events\x1a9\n" +
+	"\x06events\x18\x0e \x01(\x04R\x06events\x125\n" +
+	"\bprevious\x18\x0f \x01(\x0e2\x19.bellwether.v1.AlertStateR\bprevious\x12\x16\n" +
+	"\x06reason\x18\x10 \x01(\tR\x06reason\x12\x19\n" +
+	"\x05value\x18\x11 \x01(\x01H\x00R\x05value\x88\x01\x01\x12!\n" +
+	"\tthreshold\x18\x12 \x01(\x01H\x01R\tthreshold\x88\x01\x01\x123\n" +
+	"\bevidence\x18\x13 \x03(\v2\x17.bellwether.v1.EvidenceR\bevidence\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01*t\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\b\n" +
+	"\x06_valueB\f\n" +
+	"\n" +
+	"_threshold\"^\n" +
+	"\bEvidence\x12\x12\n" +
+	"\x04kind\x18\x01 \x01(\tR\x04kind\x12*\n" +
+	"\x02at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12\x12\n" +
+	"\x04text\x18\x03 \x01(\tR\x04text*\xf8\x01\n" +
 	"\n" +
 	"AlertState\x12\x1b\n" +
 	"\x17ALERT_STATE_UNSPECIFIED\x10\x00\x12\x17\n" +
 	"\x13ALERT_STATE_PENDING\x10\x01\x12\x16\n" +
 	"\x12ALERT_STATE_FIRING\x10\x02\x12\x18\n" +
-	"\x14ALERT_STATE_RESOLVED\x10\x03BPZNgithub.com/bellwether-forecast/bellwether/proto/gen/bellwether/v1;bellwetherv1b\x06proto3"
+	"\x14ALERT_STATE_RESOLVED\x10\x03\x12\x1c\n" +
+	"\x18ALERT_STATE_ACKNOWLEDGED\x10\x04\x12\x18\n" +
+	"\x14ALERT_STATE_SILENCED\x10\x05\x12\x19\n" +
+	"\x15ALERT_STATE_INHIBITED\x10\x06\x12\x15\n" +
+	"\x11ALERT_STATE_MUTED\x10\a\x12\x18\n" +
+	"\x14ALERT_STATE_FLAPPING\x10\bBPZNgithub.com/bellwether-forecast/bellwether/proto/gen/bellwether/v1;bellwetherv1b\x06proto3"
 
 var (
 	file_bellwether_v1_alert_proto_rawDescOnce sync.Once
@@ -276,28 +419,32 @@ func file_bellwether_v1_alert_proto_rawDescGZIP() []byte {
 }
 
 var file_bellwether_v1_alert_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_bellwether_v1_alert_proto_msgTypes = make([]protoimpl.MessageInfo, 2)
+var file_bellwether_v1_alert_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
 var file_bellwether_v1_alert_proto_goTypes = []any{
 	(AlertState)(0),               // 0: bellwether.v1.AlertState
 	(*Alert)(nil),                 // 1: bellwether.v1.Alert
-	nil,                           // 2: bellwether.v1.Alert.LabelsEntry
-	(Severity)(0),                 // 3: bellwether.v1.Severity
-	(FailureClass)(0),             // 4: bellwether.v1.FailureClass
-	(*timestamppb.Timestamp)(nil), // 5: google.protobuf.Timestamp
+	(*Evidence)(nil),              // 2: bellwether.v1.Evidence
+	nil,                           // 3: bellwether.v1.Alert.LabelsEntry
+	(Severity)(0),                 // 4: bellwether.v1.Severity
+	(FailureClass)(0),             // 5: bellwether.v1.FailureClass
+	(*timestamppb.Timestamp)(nil), // 6: google.protobuf.Timestamp
 }
 var file_bellwether_v1_alert_proto_depIdxs = []int32{
-	3, // 0: bellwether.v1.Alert.severity:type_name -> bellwether.v1.Severity
-	4, // 1: bellwether.v1.Alert.class:type_name -> bellwether.v1.FailureClass
-	0, // 2: bellwether.v1.Alert.state:type_name -> bellwether.v1.AlertState
-	2, // 3: bellwether.v1.Alert.labels:type_name -> bellwether.v1.Alert.LabelsEntry
-	5, // 4: bellwether.v1.Alert.started_at:type_name -> google.protobuf.Timestamp
-	5, // 5: bellwether.v1.Alert.at:type_name -> google.protobuf.Timestamp
-	5, // 6: bellwether.v1.Alert.resolved_at:type_name -> google.protobuf.Timestamp
-	7, // [7:7] is the sub-list for method output_type
-	7, // [7:7] is the sub-list for method input_type
-	7, // [7:7] is the sub-list for extension type_name
-	7, // [7:7] is the sub-list for extension extendee
-	0, // [0:7] is the sub-list for field type_name
+	4,  // 0: bellwether.v1.Alert.severity:type_name -> bellwether.v1.Severity
+	5,  // 1: bellwether.v1.Alert.class:type_name -> bellwether.v1.FailureClass
+	0,  // 2: bellwether.v1.Alert.state:type_name -> bellwether.v1.AlertState
+	3,  // 3: bellwether.v1.Alert.labels:type_name -> bellwether.v1.Alert.LabelsEntry
+	6,  // 4: bellwether.v1.Alert.started_at:type_name -> google.protobuf.Timestamp
+	6,  // 5: bellwether.v1.Alert.at:type_name -> google.protobuf.Timestamp
+	6,  // 6: bellwether.v1.Alert.resolved_at:type_name -> google.protobuf.Timestamp
+	0,  // 7: bellwether.v1.Alert.previous:type_name -> bellwether.v1.AlertState
+	2,  // 8: bellwether.v1.Alert.evidence:type_name -> bellwether.v1.Evidence
+	6,  // 9: bellwether.v1.Evidence.at:type_name -> google.protobuf.Timestamp
+	10, // [10:10] is the sub-list for method output_type
+	10, // [10:10] is the sub-list for method input_type
+	10, // [10:10] is the sub-list for extension type_name
+	10, // [10:10] is the sub-list for extension extendee
+	0,  // [0:10] is the sub-list for field type_name
 }
 
 func init() { file_bellwether_v1_alert_proto_init() }
@@ -306,13 +453,14 @@ func file_bellwether_v1_alert_proto_init() {
 		return
 	}
 	file_bellwether_v1_event_proto_init()
+	file_bellwether_v1_alert_proto_msgTypes[0].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_bellwether_v1_alert_proto_rawDesc), len(file_bellwether_v1_alert_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   2,
+			NumMessages:   3,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
