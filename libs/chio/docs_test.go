@@ -84,7 +84,7 @@ func viewsOf(table string) []string {
 	case "scores":
 		return []string{"v_scores", "v_scores_daily"}
 	case "alerts":
-		return []string{"v_alerts", "v_alerts_open"}
+		return []string{"v_alerts", "v_alerts_open", "v_alert_history", "v_alert_response", "v_alert_noise"}
 	case "query_log":
 		return []string{"v_queries"}
 	}

@@ -27,6 +27,9 @@ func viewCases() map[string]viewCase {
 		"v_events":           eventsCase(),
 		"v_alerts":           alertsCase(),
 		"v_alerts_open":      alertsOpenCase(),
+		"v_alert_history":    alertHistoryCase(),
+		"v_alert_response":   alertResponseCase(),
+		"v_alert_noise":      alertNoiseCase(),
 	}
 }
 
@@ -304,5 +307,56 @@ func alertsOpenCase() viewCase {
 			{"f1", "a2", "firing", "again and again", uint64(5), hour(9)},
 			{"f2", "a1", "pending", "maybe", uint64(1), hour(4)},
 		},
+	}
+}
+
+func alertHistoryCase() viewCase {
+	return viewCase{
+		rows:    transitions(),
+		columns: "fingerprint, alert_id, at, state, cause, events",
+		want: [][]any{
+			{"f1", "a1", hour(1), "pending", "p", uint64(1)},
+			{"f1", "a1", hour(2), "firing", "why", uint64(2)},
+			{"f1", "a1", hour(3), "resolved", "over", uint64(3)},
+			{"f1", "a2", hour(9), "firing", "again and again", uint64(5)},
+			{"f1", "a2", hour(9), "pending", "p", uint64(1)},
+			{"f2", "a1", hour(4), "pending", "maybe", uint64(1)},
+		},
+	}
+}
+
+func alertResponseCase() viewCase {
+	at := func(id, state string, ts time.Time) stage.Row {
+		return record.Alert{Fingerprint: "f", AlertID: id, Name: "n", State: state, At: ts, Labels: map[string]string{}, Evidence: []string{}}
+	}
+	return viewCase{
+		rows: []stage.Row{
+			at("a1", "firing", hour(1)), at("a1", "acknowledged", hour(2)), at("a1", "resolved", hour(4)),
+			at("a2", "silenced", hour(1)), at("a2", "resolved", hour(2)), // never told
+			at("a3", "inhibited", hour(1)), at("a3", "firing", hour(3)), at("a3", "firing", hour(5)), // counted from when it was told
+		},
+		columns: "fingerprint, alert_id, fired_at, ack_seconds, resolve_seconds",
+		want: [][]any{
+			{"f", "a1", hour(1), 3600.0, 3 * 3600.0},
+			{"f", "a3", hour(3), math.NaN(), math.NaN()},
+		},
+	}
+}
+
+func alertNoiseCase() viewCase {
+	// The view looks back from now.
+	ago := func(d time.Duration) time.Time { return time.Now().UTC().Truncate(time.Second).Add(-d) }
+	at := func(name, id, state string, ts time.Time) stage.Row {
+		return record.Alert{Fingerprint: name, AlertID: id, Name: name, State: state, At: ts, Labels: map[string]string{}, Evidence: []string{}}
+	}
+	return viewCase{
+		rows: []stage.Row{
+			at("n", "a1", "firing", ago(2*time.Hour)), at("n", "a1", "resolved", ago(119*time.Minute)),
+			at("n", "a2", "flapping", ago(time.Hour)), at("n", "a2", "acknowledged", ago(time.Hour)), at("n", "a2", "resolved", ago(59*time.Minute)),
+			at("n", "a3", "silenced", ago(time.Minute)),
+			at("n", "old", "firing", ago(31*24*time.Hour)),
+		},
+		columns: "name, occurrences, alerts, held_back, flapping, acknowledged, short",
+		want:    [][]any{{"n", uint64(3), uint64(1), uint64(1), uint64(1), uint64(1), uint64(1)}},
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -78,7 +79,8 @@ func TestViewsShowEachKeyOnceAndNewest(t *testing.T) {
 	}
 }
 
-// The test above can fail: what it wants is not what the views show when they do not ask for the newest version.
+// The test above can fail: what it wants is not what the views show when they do not ask for the newest version. Views that
+// a repeated row cannot change have no guard.
 func TestViewsNeedTheirGuards(t *testing.T) {
 	scripts, err := ddl{}.render()
 	if err != nil {
@@ -86,14 +88,20 @@ func TestViewsNeedTheirGuards(t *testing.T) {
 	}
 	careless := strings.NewReplacer(" FINAL", "", "LIMIT 1 BY", "LIMIT 9 BY", "QUALIFY", "-- ")
 	s := openUnmerged(t)
+	unguarded := map[string]bool{}
 	for _, script := range scripts {
 		for statement := range strings.SplitSeq(strings.TrimSuffix(script.sql, ";\n"), ";\n") {
 			if strings.Contains(statement, "CREATE OR REPLACE VIEW") {
 				execute(t, s, careless.Replace(statement))
+				name := regexp.MustCompile(`VIEW (\w+)`).FindStringSubmatch(statement)[1]
+				unguarded[name] = careless.Replace(statement) == statement
 			}
 		}
 	}
 	for view, tc := range viewCases() {
+		if unguarded[view] {
+			continue
+		}
 		t.Run(view, func(t *testing.T) {
 			scatter(t, s, tc.rows)
 			if cmp.Equal(tc.want, shown(t, s, view, tc), cmpopts.EquateNaNs()) {

@@ -57,6 +57,9 @@ const (
 	Monitor    = "monitor"
 )
 
+// Watchdog names the alert that always fires and is told again and again: proof that the monitor lives. It never resolves.
+const Watchdog = "watchdog"
+
 // Services returns the five services in pipeline order.
 func Services() []string { return []string{Ingestor, Validator, Trainer, Forecaster, Monitor} }
 

@@ -217,7 +217,7 @@ type Alert struct {
 	Name        string            `ch:"name"`
 	Severity    string            `ch:"severity"`
 	Class       string            `ch:"class"`
-	State       string            `ch:"state"` // "pending", "firing", "resolved"
+	State       string            `ch:"state"` // an event.State
 	Labels      map[string]string `ch:"labels"`
 	Summary     string            `ch:"summary"`
 	Cause       string            `ch:"cause"`
@@ -225,6 +225,11 @@ type Alert struct {
 	StartedAt   time.Time         `ch:"started_at"`
 	At          time.Time         `ch:"at"`
 	Events      uint64            `ch:"events"`
+	Previous    string            `ch:"previous"`
+	Reason      string            `ch:"reason"`
+	Value       float64           `ch:"value"`     // NaN when the rule compares no number
+	Threshold   float64           `ch:"threshold"` // likewise
+	Evidence    []string          `ch:"evidence"`  // "kind: text"
 }
 
 // Query is one statement that the embedded store ran. Written by the embedded store itself; a server has

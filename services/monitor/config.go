@@ -12,6 +12,7 @@ import (
 type Config struct {
 	rule.Config
 
+	Rules          string        `help:"File of rules: how alerts behave, rules of your own, routes, receivers, inhibitions, mute windows. It is read again when it changes." placeholder:"FILE" type:"path"`
 	SettleFor      time.Duration `help:"After a start or a pause nothing is concluded from the passing of time for this long." default:"10s"`
 	HeartbeatEvery time.Duration `help:"Heartbeats of an instance that change nothing are recorded once in this time." default:"1m"`
 }

@@ -81,9 +81,11 @@ func (h *Handler) Tick(ctx context.Context) (stage.Result, error) {
 	h.ticked = now
 	if !now.Before(h.settled) {
 		h.observe(now, h.rules.Tick(now))
+		h.observe(now, h.own.Tick(now))
 		h.queue(now, h.engine.Tick(now))
 	}
-	h.say(h.desk.Tick(now.UTC().Truncate(time.Millisecond)))
+	h.say(now, h.desk.Tick(exact(now)))
+	h.notify.Tick(exact(now))
 	if err := h.save(ctx); err != nil {
 		return stage.Result{}, err
 	}
@@ -114,7 +116,7 @@ func (h *Handler) offer() (stage.Result, error) {
 		}
 		res.Out = append(res.Out, m)
 	}
-	return res, nil
+	return h.bark(res)
 }
 
 // Published says that all messages of the last Tick are on the bus.

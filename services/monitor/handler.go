@@ -17,7 +17,10 @@ import (
 	"github.com/bellwether-forecast/bellwether/libs/wire"
 	"github.com/bellwether-forecast/bellwether/services/monitor/internal/alert"
 	"github.com/bellwether-forecast/bellwether/services/monitor/internal/desk"
+	"github.com/bellwether-forecast/bellwether/services/monitor/internal/evidence"
+	"github.com/bellwether-forecast/bellwether/services/monitor/internal/notify"
 	"github.com/bellwether-forecast/bellwether/services/monitor/internal/rule"
+	"github.com/bellwether-forecast/bellwether/services/monitor/internal/rulebook"
 )
 
 // maxPause is the longest time between two ticks that the monitor takes for granted. After a longer one it was
@@ -33,7 +36,11 @@ type Handler struct {
 	mu      sync.Mutex
 	engine  *alert.Engine
 	rules   *rule.Set
+	book    *rulebook.Book
+	own     *rulebook.Watch // rules of the user's own
 	desk    *desk.Desk
+	notify  *notify.Dispatcher
+	seen    *evidence.Log
 	retrain *rule.Retrain
 	outbox  map[string][]unsaid // by fingerprint, in order
 	offered map[string]int      // how many of each the last Tick returned
@@ -41,6 +48,8 @@ type Handler struct {
 	stale   bool                // what is held may differ from what is kept
 	settled time.Time           // until then nothing follows from the passing of time
 	ticked  time.Time           // last tick
+	groups  map[string]struct{} // groups of receivers to keep
+	barked  int64               // the watchdog's last word, in intervals since 1970
 
 	flushing sync.Mutex // one Flush at a time
 }
@@ -59,18 +68,29 @@ func New(cfg Config, state State, now func() time.Time) (*Handler, error) {
 	if now == nil {
 		now = time.Now
 	}
-	return &Handler{
+	book, err := readBook(cfg.Rules)
+	if err != nil {
+		return nil, fmt.Errorf("monitor: %w", err)
+	}
+	h := &Handler{
 		cfg:     cfg,
 		state:   state,
 		now:     now,
 		engine:  alert.New(),
 		rules:   rule.NewSet(cfg.Config, now()),
 		desk:    desk.New(desk.Config{}),
+		notify:  notify.New(nil, nil),
+		seen:    evidence.New(),
 		retrain: rule.NewRetrain(cfg.Config),
 		outbox:  map[string][]unsaid{},
 		dirty:   map[string]struct{}{},
+		groups:  map[string]struct{}{},
 		stale:   true,
-	}, nil
+	}
+	if err := h.use(book); err != nil {
+		return nil, fmt.Errorf("monitor: %w", err)
+	}
+	return h, nil
 }
 
 // Handle takes in one event. It returns, on drift, a training job; alerts are said by Flush, and the history of events
@@ -89,7 +109,9 @@ func (h *Handler) Handle(ctx context.Context, in stage.Message) (stage.Result, e
 	if err := h.ensure(ctx, now); err != nil {
 		return stage.Result{}, err
 	}
+	h.seen.Observe(said(in, now), e)
 	h.observe(now, h.rules.Observe(now, said(in, now), e))
+	h.observe(now, h.own.Observe(said(in, now), e))
 	var res stage.Result
 	if job, ok := h.retrain.Job(e); ok {
 		if err := h.saveJob(ctx, job.Series); err != nil {
@@ -108,8 +130,13 @@ func (h *Handler) Handle(ctx context.Context, in stage.Message) (stage.Result, e
 func (h *Handler) Forget() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	now := h.now()
+	h.deaf(h.now())
+}
+
+// deaf tells everything that concludes from silence that nothing could be heard before now.
+func (h *Handler) deaf(now time.Time) {
 	h.rules.Resume(now)
+	h.own.Resume(now)
 	h.engine.Touch(now)
 }
 
@@ -142,30 +169,39 @@ func (h *Handler) ensure(ctx context.Context, now time.Time) error {
 // resume starts a settling time: nothing could be heard before now.
 func (h *Handler) resume(now time.Time) {
 	h.settled = now.Add(h.cfg.SettleFor)
-	h.rules.Resume(now)
-	h.engine.Touch(now)
+	h.deaf(now)
 }
 
 func (h *Handler) observe(now time.Time, signals []alert.Signal) {
 	for _, s := range signals {
-		h.queue(now, h.engine.Observe(now, s))
+		if h.book.Enabled(s.Name) {
+			h.queue(now, h.engine.Observe(now, h.book.Apply(s)))
+		}
 	}
 }
 
 // queue hands what the engine decided to the desk, which decides who is told.
 func (h *Handler) queue(now time.Time, transitions []event.Alert) {
 	for _, a := range transitions {
-		h.say(h.desk.Take(now.UTC().Truncate(time.Millisecond), a))
+		if a.State == event.Firing {
+			a.Evidence = h.seen.For(&a, h.desk.Open())
+		}
+		h.say(now, h.desk.Take(exact(now), a))
 	}
 }
 
-func (h *Handler) say(what []desk.Say) {
+// say puts what the desk says into the outbox, and tells the receivers' groups.
+func (h *Handler) say(now time.Time, what []desk.Say) {
 	for _, s := range what {
 		fp := s.Alert.Fingerprint
 		h.outbox[fp] = append(h.outbox[fp], unsaid{Alert: s.Alert, Published: !s.Tell})
 		h.dirty[fp] = struct{}{}
+		h.notify.Take(exact(now), s.Alert, s.Tell)
 	}
 }
+
+// exact returns a time as the record keeps it, in milliseconds.
+func exact(t time.Time) time.Time { return t.UTC().Truncate(time.Millisecond) }
 
 func (h *Handler) unreadable(now time.Time, key string, err error) alert.Signal {
 	return rule.Unreadable(h.cfg.Config, now, key, err)

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"math"
 	"strconv"
 	"time"
 
@@ -130,7 +131,7 @@ func lagRow(row *record.Event, l *event.Lag) {
 }
 
 func alertRow(a event.Alert) record.Alert {
-	return record.Alert{
+	row := record.Alert{
 		Fingerprint: a.Fingerprint,
 		AlertID:     a.ID,
 		Name:        a.Name,
@@ -144,5 +145,17 @@ func alertRow(a event.Alert) record.Alert {
 		StartedAt:   a.StartedAt,
 		At:          a.At,
 		Events:      a.Events,
+		Previous:    string(a.Previous),
+		Reason:      a.Reason,
+		Value:       math.NaN(),
+		Threshold:   math.NaN(),
+		Evidence:    []string{},
 	}
+	if a.Measure != nil {
+		row.Value, row.Threshold = a.Measure.Value, a.Measure.Threshold
+	}
+	for _, e := range a.Evidence {
+		row.Evidence = append(row.Evidence, string(e.Kind)+": "+e.Text)
+	}
+	return row
 }

@@ -39,7 +39,7 @@ func (h *Handler) ExpireSilence(ctx context.Context, id string) (desk.Silence, e
 		return desk.Silence{}, err
 	}
 	s, ok := h.desk.Silence(id)
-	now := h.now().UTC().Truncate(time.Millisecond)
+	now := exact(h.now())
 	h.mu.Unlock()
 	switch {
 	case !ok:
@@ -63,11 +63,11 @@ func (h *Handler) Acknowledge(ctx context.Context, fingerprint, by, comment stri
 	if err := h.ensure(ctx, now); err != nil {
 		return err
 	}
-	said, err := h.desk.Acknowledge(now.UTC().Truncate(time.Millisecond), fingerprint, by, comment)
+	said, err := h.desk.Acknowledge(exact(now), fingerprint, by, comment)
 	if err != nil {
 		return err
 	}
-	h.say(said)
+	h.say(now, said)
 	return h.save(ctx)
 }
 

@@ -31,12 +31,13 @@ const (
 	alertPrefix   = "alert."   // and the fingerprint
 	jobPrefix     = "job."     // and the series
 	silencePrefix = "silence." // and the ID
+	groupPrefix   = "group."   // and the ID of a receiver's group
 )
 
 // kept is the value of an alert's key. It goes when the alert is closed and everything about it has been said.
 type kept struct {
 	Open   *alert.Open `json:"open,omitempty"`
-	Case   *desk.Case  `json:"case,omitempty"` // what subscribers know of it
+	Case   *desk.Case  `json:"case,omitempty"`   // what subscribers know of it
 	Unsaid []unsaid    `json:"unsaid,omitempty"` // in order
 }
 
@@ -71,6 +72,7 @@ func (h *Handler) load(ctx context.Context, now time.Time) error {
 	var open []alert.Open
 	cases := map[string]kept{}
 	h.desk.Reset()
+	h.notify.Reset()
 	bad := map[string]error{}
 	for _, key := range keys {
 		value, err := h.state.Get(ctx, key)
@@ -105,8 +107,11 @@ func (h *Handler) load(ctx context.Context, now time.Time) error {
 	}
 	h.outbox, h.offered = outbox, nil
 	clear(h.dirty)
+	clear(h.groups)
 	h.stale = false
 	h.resume(now)
+	h.queue(now, h.engine.Drop(now, h.book.Orphan, gone))
+	h.regroup(now)
 	for _, key := range slices.Sorted(maps.Keys(bad)) {
 		h.observe(now, []alert.Signal{h.unreadable(now, key, bad[key])})
 	}
@@ -140,6 +145,9 @@ func (h *Handler) loadOther(key string, value []byte) error {
 	if id, ok := strings.CutPrefix(key, silencePrefix); ok {
 		return h.loadSilence(id, value)
 	}
+	if id, ok := strings.CutPrefix(key, groupPrefix); ok {
+		return h.loadGroup(id, value)
+	}
 	if !strings.HasPrefix(key, jobPrefix) {
 		return errForeign
 	}
@@ -167,7 +175,7 @@ func (h *Handler) save(ctx context.Context) error {
 		}
 		delete(h.dirty, fp)
 	}
-	return nil
+	return h.saveGroups(ctx)
 }
 
 func (h *Handler) saveOne(ctx context.Context, fp string) error {

@@ -104,7 +104,7 @@ func (e *Engine) forget(now time.Time, o *Open) []event.Alert {
 		e.remove(o)
 		return nil
 	}
-	cause := "no report for " + o.Policy.Quiet.String() + "; last: " + o.Alert.Cause
+	cause := "no report for " + now.Sub(o.HeardAt).Truncate(time.Second).String() + "; last: " + o.Alert.Cause
 	return []event.Alert{e.resolve(now, o, cause)}
 }
 
@@ -162,6 +162,24 @@ func (e *Engine) remove(o *Open) {
 		delete(e.count, o.Alert.Name)
 	}
 	e.changed[o.Alert.Fingerprint] = struct{}{}
+}
+
+// Drop ends every alert that gone says is gone, for a cause, and returns the transitions, ordered by fingerprint. Pending
+// ones end without a word.
+func (e *Engine) Drop(now time.Time, gone func(Open) bool, cause string) []event.Alert {
+	now = now.UTC().Truncate(time.Millisecond)
+	var out []event.Alert
+	for _, fp := range slices.Sorted(maps.Keys(e.open)) {
+		o := e.open[fp]
+		switch {
+		case !gone(*o):
+		case o.Phase == Pending:
+			e.remove(o)
+		default:
+			out = append(out, e.resolve(now, o, cause))
+		}
+	}
+	return out
 }
 
 // Touch counts every open alert as heard of at now. It is called after a time in which nothing could be heard, so that

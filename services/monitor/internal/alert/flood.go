@@ -18,17 +18,24 @@ const floodQuiet = 10 * time.Minute
 // record of events only.
 func (e *Engine) flood(now time.Time, s Signal) []event.Alert {
 	e.dropped++
+	labels := map[string]string{"alert": s.Name}
+	held := 1.0
+	if o := e.open[Fingerprint(FloodName, labels)]; o != nil && o.Alert.Measure != nil {
+		held += o.Alert.Measure.Value
+	}
 	return e.Observe(now, Signal{
 		Name:     FloodName,
-		Labels:   map[string]string{"alert": s.Name},
+		Labels:   labels,
 		Severity: event.Warning,
 		Class:    s.Class,
 		Active:   true,
 		At:       s.At,
 		EventID:  s.EventID,
 		Summary:  fmt.Sprintf("too many alerts %s; further ones are held back", s.Name),
-		Cause:    fmt.Sprintf("%d alerts %s are open, the limit is %d; newest held back: %s", e.count[s.Name], s.Name, s.Policy.MaxOpen, Labels(s.Labels)),
-		Runbook:  floodRunbook(s.Name),
+		Cause: fmt.Sprintf("%d alerts %s are open, the limit is %d; %.0f signals held back, newest: %s",
+			e.count[s.Name], s.Name, s.Policy.MaxOpen, held, Labels(s.Labels)),
+		Measure: &event.Measure{Value: held, Threshold: float64(s.Policy.MaxOpen)},
+		Runbook: floodRunbook(s.Name),
 		// Signals that would only have been pending make the flood pending as well, and it fires only if they go on: the
 		// series of a source fall stale one by one until the source is blamed instead.
 		Policy: Policy{For: s.Policy.For, Quiet: floodQuiet, Sampled: true},

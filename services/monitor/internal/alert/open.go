@@ -35,8 +35,21 @@ func (o *Open) due(now time.Time) verdict {
 		}
 		return unchanged
 	}
-	if o.Policy.Quiet > 0 && now.Sub(o.HeardAt) >= o.Policy.Quiet {
+	if o.Policy.Retire > 0 && now.Sub(o.HeardAt) >= o.Policy.Retire {
 		return forgotten
+	}
+	if o.Policy.Quiet > 0 && now.Sub(o.HeardAt) >= o.Policy.Quiet {
+		switch o.Policy.OnQuiet {
+		case Keep:
+			return unchanged
+		case Fire:
+			if o.Phase == Pending {
+				return fires
+			}
+			return unchanged
+		case Resolve, "":
+			return forgotten
+		}
 	}
 	if o.Phase == Pending && !o.Policy.Sampled && now.Sub(o.Alert.StartedAt) >= o.Policy.For {
 		return fires
@@ -57,7 +70,7 @@ const (
 func (o *Open) take(now time.Time, s Signal) {
 	o.HeardAt = now
 	o.Policy = s.Policy
-	o.Alert.Summary, o.Alert.Cause, o.Alert.Runbook = s.Summary, s.Cause, s.Runbook
+	o.Alert.Summary, o.Alert.Cause, o.Alert.Runbook, o.Alert.Measure = s.Summary, s.Cause, s.Runbook, s.Measure
 	if o.Phase == Pending {
 		o.Alert.Severity, o.Alert.Class = s.Severity, s.Class
 	}

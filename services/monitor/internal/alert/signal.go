@@ -26,12 +26,28 @@ import (
 type Policy struct {
 	For        time.Duration `json:"for,omitzero"`         // active this long before it fires
 	KeepFiring time.Duration `json:"keep_firing,omitzero"` // inactive this long before it resolves
-	Quiet      time.Duration `json:"quiet,omitzero"`       // ends when no signal came for this long; 0 means never
+	Quiet      time.Duration `json:"quiet,omitzero"`       // no signal for this long means OnQuiet; 0 means never
+	OnQuiet    Silence       `json:"on_quiet,omitzero"`    // empty means Resolve
+	Retire     time.Duration `json:"retire,omitzero"`      // ends when no signal came for this long, whatever OnQuiet; 0 means never
 	MaxOpen    int           `json:"max_open,omitzero"`    // most open alerts of one name; 0 means no limit
 	// Sampled says that the condition is known only when a signal comes: a pending alert fires on a signal, never by
 	// the mere passing of time. Without it a condition counts as active until a signal says otherwise.
 	Sampled bool `json:"sampled,omitzero"`
+	// Own says that a rule of the user's own raised the alert, and Added which labels the rules file added. They tell
+	// after a change of the file which alerts nothing will speak of any more.
+	Own   bool   `json:"own,omitzero"`
+	Added string `json:"added,omitzero"`
 }
+
+// Silence says what it means that no signal came of an open alert for its quiet period.
+type Silence string
+
+// What silence means.
+const (
+	Resolve Silence = "resolve" // it is over
+	Keep    Silence = "keep"    // it stands until a signal says otherwise
+	Fire    Silence = "fire"    // as Keep, and a pending alert fires
+)
 
 // Signal says whether a condition holds. Name and Labels identify it.
 type Signal struct {
@@ -47,6 +63,7 @@ type Signal struct {
 	Summary string // what broke
 	Cause   string // the evidence; on an inactive signal, why the condition has ended
 	Runbook string
+	Measure *event.Measure // nil when the condition compares no number
 	Policy  Policy
 }
 

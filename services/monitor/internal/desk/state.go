@@ -3,6 +3,7 @@ package desk
 import (
 	"errors"
 	"fmt"
+	"iter"
 	"maps"
 	"slices"
 	"time"
@@ -56,10 +57,25 @@ func (c Case) Keep() (Case, bool) {
 	return c, c.Told != nil || c.Open != nil || c.Flap || len(c.Fired) > 0
 }
 
-// Standing calls f with every case, in no order.
-func (d *Desk) Standing(f func(fingerprint string, c Case)) {
-	for fp, c := range d.cases {
-		f(fp, *c)
+// Open returns the occurrences that stand, in no order. They are the desk's own: not to be changed.
+func (d *Desk) Open() []*event.Alert {
+	out := make([]*event.Alert, 0, len(d.cases))
+	for _, c := range d.cases {
+		if c.Open != nil {
+			out = append(out, c.Open)
+		}
+	}
+	return out
+}
+
+// All returns every case by its fingerprint.
+func (d *Desk) All() iter.Seq2[string, Case] {
+	return func(yield func(string, Case) bool) {
+		for fp, c := range d.cases {
+			if !yield(fp, *c) {
+				return
+			}
+		}
 	}
 }
 

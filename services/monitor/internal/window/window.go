@@ -39,7 +39,9 @@ var errWindow = errors.New("window")
 func Compile(w Window) (*Compiled, error) {
 	c := &Compiled{w: w, zone: time.UTC}
 	var errs []error
-	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format+"%w", append(args, errWindow)...)) }
+	bad := func(format string, args ...any) {
+		errs = append(errs, fmt.Errorf(format+"%w", append(args, errWindow)...))
+	}
 	for _, s := range w.Times {
 		x, ok := parseSpan(s)
 		if !ok {
