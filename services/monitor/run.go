@@ -3,6 +3,7 @@ package monitor
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"time"
 
 	"go.uber.org/zap"
@@ -30,16 +31,25 @@ func Run(ctx context.Context, common node.Config, cfg Config, log *zap.Logger) e
 	if err := cfg.Validate(); err != nil {
 		return n.Abort(ctx, err)
 	}
-	n.Lead(func(ctx context.Context) error { return watch(ctx, n, cfg, kv) })
+	if _, err := readBook(cfg.Rules); err != nil {
+		return n.Abort(ctx, err)
+	}
+	var c control
+	for verb, answer := range c.verbs() {
+		n.Answer(verb, answer)
+	}
+	n.Lead(func(ctx context.Context) error { return watch(ctx, n, cfg, kv, &c) })
 	return n.Run(ctx)
 }
 
 // watch is the monitor as long as this process is the one that watches.
-func watch(ctx context.Context, n *node.Node, cfg Config, state State) error {
+func watch(ctx context.Context, n *node.Node, cfg Config, state State, c *control) error {
 	h, err := New(cfg, state, nil)
 	if err != nil {
 		return err
 	}
+	c.h.Store(h)
+	defer c.h.Store(nil)
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error {
 		return n.Handle(ctx, stage.Subscription{
@@ -51,6 +61,13 @@ func watch(ctx context.Context, n *node.Node, cfg Config, state State) error {
 		})
 	})
 	g.Go(func() error { return flush(ctx, n, h) })
+	g.Go(func() error {
+		return (&courier{h: h, client: http.DefaultClient, dead: n.Bus, log: n.Log.Named("courier")}).run(ctx)
+	})
+	if cfg.Rules != "" {
+		f := rulesFile{path: cfg.Rules, use: h.SetRules, report: n.Report, log: n.Log}
+		g.Go(func() error { return f.watch(ctx) })
+	}
 	return g.Wait()
 }
 

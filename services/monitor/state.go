@@ -55,10 +55,7 @@ type asked struct {
 	Cut    time.Time `json:"cut"`
 }
 
-var (
-	errForeign = errors.New("monitor: not a key of the monitor")
-	errUnknown = errors.New("is not known")
-)
+var errForeign = errors.New("monitor: not a key of the monitor")
 
 // load replaces what the handler holds with what was kept. Values that cannot be read are reported, not fatal: one bad
 // value must not keep the monitor from watching everything else.
@@ -97,7 +94,7 @@ func (h *Handler) load(ctx context.Context, now time.Time) error {
 			}
 			continue
 		}
-		if err := h.loadOther(key, value); err != nil {
+		if err := h.loadOther(ctx, key, value); err != nil {
 			bad[key] = err
 		}
 	}
@@ -141,9 +138,9 @@ func (h *Handler) restore(fp string, k kept) {
 	}
 }
 
-func (h *Handler) loadOther(key string, value []byte) error {
+func (h *Handler) loadOther(ctx context.Context, key string, value []byte) error {
 	if id, ok := strings.CutPrefix(key, silencePrefix); ok {
-		return h.loadSilence(id, value)
+		return h.loadSilence(ctx, id, value)
 	}
 	if id, ok := strings.CutPrefix(key, groupPrefix); ok {
 		return h.loadGroup(id, value)

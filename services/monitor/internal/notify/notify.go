@@ -252,7 +252,7 @@ func (d *Dispatcher) Pending() []Notification {
 			out = append(out, *g.Pending)
 		}
 	}
-	slices.SortFunc(out, func(a, b Notification) int { return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.ID, b.ID)) })
+	slices.SortFunc(out, func(a, b Notification) int { return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.Group, b.Group), cmp.Compare(a.ID, b.ID)) })
 	return out
 }
 

@@ -20,12 +20,13 @@ const (
 	SourceStale        = "source_stale"
 	ForecastDrift      = "forecast_drift"
 	StateUnreadable    = "alert_state_unreadable"
+	ReceiverDown       = "receiver_failed"
 )
 
 // Names returns every alert name that the monitor raises by itself.
 func Names() []string {
 	return []string{
-		ServiceSilent, ConsumerStalled, ConsumerLagGrowing, SourceStale, ForecastDrift, StateUnreadable, alert.FloodName,
+		ServiceSilent, ConsumerStalled, ConsumerLagGrowing, SourceStale, ForecastDrift, StateUnreadable, ReceiverDown, alert.FloodName, event.Watchdog,
 	}
 }
 

@@ -41,6 +41,8 @@ func firstStep(name, subject string) string {
 		return "nats stream view BW_DLQ; the headers say why; mend the cause, then replay; subject " + subject
 	case StateUnreadable:
 		return "find alerts that no longer end: SELECT name, labels, started_at FROM v_alerts_open ORDER BY started_at; nats kv get bw_alert " + subject
+	case ReceiverDown:
+		return fmt.Sprintf("nats stream view BW_DLQ --subject 'bw.dlq.BW_ALERT.receiver_%s'; post to its address by hand: curl -sS -d '{}' <url>", subject)
 	case "handler_failed":
 		return fmt.Sprintf("SELECT at, message, attributes FROM v_events WHERE kind = 'error' AND subject = '%s' ORDER BY at DESC LIMIT 20", subject)
 	default:
