@@ -101,6 +101,27 @@ type Lag struct {
 	Oldest      time.Duration // age of the oldest message not acknowledged; 0 when there is none
 	Paused      bool
 
+	MaxAckPending uint64        // most messages that may be unacknowledged; 0 means no limit
+	Waiting       uint64        // pulls that wait for messages
+	Delivered     uint64        // stream sequence of the newest message delivered
+	Deliveries    uint64        // deliveries so far, repeats included
+	FirstSeq      uint64        // first and last message of the stream
+	LastSeq       uint64        //
+	Skipped       uint64        // messages that left the stream before they could be delivered
+	Headroom      time.Duration // until the oldest message not acknowledged leaves the stream by age; 0 when none does
+	Created       time.Time     // when the consumer was made: one that is made anew starts over
+	Full          uint64        // partitions in which as much is unacknowledged as may be, and more waits
+	Unpulled      uint64        // partitions with work of which none is in hand and none is asked for
+	KeepsNewest   bool          // the stream drops older messages of a subject for newer ones, by design
+	Missing       bool          // there is no such consumer
+
+	// What the reports of some time say together; see package lag.
+	State       string
+	Evidence    string
+	PublishRate float64       // messages to be handled that arrive, per second
+	AckRate     float64       // messages finished, per second
+	ETA         time.Duration // until the backlog is worked off; negative when it does not fall
+
 	Series      series.ID
 	DataAge     time.Duration // age of the newest observation
 	ExpectedAge time.Duration // what is normal for the source
@@ -127,7 +148,24 @@ type Drift struct {
 	ModelID   string
 	DataCut   time.Time
 	Message   string
+
+	Bucket      string        // horizons it is about, for example "h25-48"; empty means all
+	Tier        Tier          // what is to be done about it; empty means TierTicket
+	Window      time.Duration // of data behind the statistic, in the time of the data
+	FalseAlarms float64       // how often the detector raises without a change, measured: times per series and year; 0 means not known
+	Ratio       float64       // errors of the window over those of the backtest, for the pooling of series; 0 means not given
+	PValue      float64       // of the window in the reference of the series, for the control of false discoveries; 0 means not given
 }
+
+// Tier says what is to be done about a drift.
+type Tier string
+
+// Tiers of drift.
+const (
+	TierEvent  Tier = "event"  // kept and pooled with other series; nobody is told
+	TierTicket Tier = "ticket" // a person is told, a model asked for
+	TierPage   Tier = "page"   // a person is woken
+)
 
 // Heartbeat says that a service is alive.
 type Heartbeat struct {

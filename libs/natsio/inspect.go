@@ -134,18 +134,21 @@ func (b *Bus) lag(ctx context.Context, stream, consumer string) (event.Lag, erro
 	if err != nil {
 		return event.Lag{}, err
 	}
-	lag := event.Lag{Stream: stream, Consumer: consumer}
+	s, err := b.js.Stream(ctx, stream) // as it is now
+	if err != nil {
+		return event.Lag{}, fmt.Errorf("look up stream: %w", err)
+	}
+	of := s.CachedInfo()
+	lag := event.Lag{
+		Stream: stream, Consumer: consumer, FirstSeq: of.State.FirstSeq, LastSeq: of.State.LastSeq, KeepsNewest: of.Config.MaxMsgsPerSubject > 0,
+	}
 	todo := uint64(math.MaxUint64) // first message of all that is not done
 	for _, info := range infos {
-		lag.Pending += info.NumPending
-		lag.AckPending += uint64(max(info.NumAckPending, 0))
-		lag.Redelivered += uint64(max(info.NumRedelivered, 0))
-		lag.AckFloor = max(lag.AckFloor, info.AckFloor.Stream)
-		lag.Paused = lag.Paused || info.Paused
+		count(&lag, info)
 		if info.NumPending == 0 && info.NumAckPending == 0 {
 			continue
 		}
-		seq, stored, err := b.oldest(ctx, stream, filters(info.Config), info.AckFloor.Stream+1)
+		seq, stored, err := oldest(ctx, s, filters(info.Config), info.AckFloor.Stream+1)
 		if err != nil {
 			return event.Lag{}, err
 		}
@@ -157,16 +160,44 @@ func (b *Bus) lag(ctx context.Context, stream, consumer string) (event.Lag, erro
 	if len(infos) > 1 && todo < math.MaxUint64 {
 		lag.AckFloor = todo - 1 // the partitions that have nothing to do are done up to there
 	}
+	if lag.Oldest > 0 && of.Config.MaxAge > 0 {
+		lag.Headroom = max(of.Config.MaxAge-lag.Oldest, time.Nanosecond)
+	}
 	return lag, nil
+}
+
+// count adds the numbers of a consumer, or of one of its partitions, to those of all.
+func count(lag *event.Lag, info *jetstream.ConsumerInfo) {
+	unacked := max(info.NumAckPending, 0)
+	lag.Pending += info.NumPending
+	lag.AckPending += uint64(unacked)
+	lag.Redelivered += uint64(max(info.NumRedelivered, 0))
+	lag.Waiting += uint64(max(info.NumWaiting, 0))
+	lag.AckFloor = max(lag.AckFloor, info.AckFloor.Stream)
+	lag.Delivered = max(lag.Delivered, info.Delivered.Stream)
+	lag.Deliveries += info.Delivered.Consumer
+	lag.Paused = lag.Paused || info.Paused
+	if info.Created.After(lag.Created) {
+		lag.Created = info.Created
+	}
+	if most := info.Config.MaxAckPending; most > 0 {
+		lag.MaxAckPending += uint64(most)
+		if unacked >= most && info.NumPending > 0 {
+			lag.Full++
+		}
+	}
+	if info.NumPending > 0 && unacked == 0 && info.NumWaiting == 0 && !info.Paused {
+		lag.Unpulled++
+	}
+	// Only of a consumer that reads everything does the sequence tell what was not delivered.
+	if len(filters(info.Config)) == 0 && !lag.KeepsNewest && lag.FirstSeq > info.Delivered.Stream+1 {
+		lag.Skipped += lag.FirstSeq - info.Delivered.Stream - 1
+	}
 }
 
 // oldest returns the first message at or after sequence seq of any of subjects, and when it was stored; zero if none
 // is left.
-func (b *Bus) oldest(ctx context.Context, stream string, subjects []string, seq uint64) (uint64, time.Time, error) {
-	s, err := b.js.Stream(ctx, stream)
-	if err != nil {
-		return 0, time.Time{}, fmt.Errorf("look up stream: %w", err)
-	}
+func oldest(ctx context.Context, s jetstream.Stream, subjects []string, seq uint64) (uint64, time.Time, error) {
 	if len(subjects) == 0 {
 		subjects = []string{">"}
 	}

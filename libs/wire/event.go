@@ -36,6 +36,24 @@ func EncodeEvent(e event.Event) stage.Message {
 			DataAgeSeconds:     e.Lag.DataAge.Seconds(),
 			ExpectedAgeSeconds: e.Lag.ExpectedAge.Seconds(),
 			Paused:             e.Lag.Paused,
+			MaxAckPending:      e.Lag.MaxAckPending,
+			Waiting:            e.Lag.Waiting,
+			Delivered:          e.Lag.Delivered,
+			Deliveries:         e.Lag.Deliveries,
+			FirstSeq:           e.Lag.FirstSeq,
+			LastSeq:            e.Lag.LastSeq,
+			Skipped:            e.Lag.Skipped,
+			HeadroomSeconds:    e.Lag.Headroom.Seconds(),
+			Created:            fromTime(e.Lag.Created),
+			FullPartitions:     e.Lag.Full,
+			UnpulledPartitions: e.Lag.Unpulled,
+			KeepsNewest:        e.Lag.KeepsNewest,
+			Missing:            e.Lag.Missing,
+			State:              text(e.Lag.State),
+			Evidence:           text(e.Lag.Evidence),
+			PublishRate:        e.Lag.PublishRate,
+			AckRate:            e.Lag.AckRate,
+			EtaSeconds:         e.Lag.ETA.Seconds(),
 		}}
 	case e.Error != nil:
 		m.Body = &bwpb.Event_Error{Error: &bwpb.Error{
@@ -57,6 +75,13 @@ func EncodeEvent(e event.Event) stage.Message {
 			ModelId:   text(e.Drift.ModelID),
 			DataCut:   fromTime(e.Drift.DataCut),
 			Message:   text(e.Drift.Message),
+
+			Bucket:                   text(e.Drift.Bucket),
+			Tier:                     text(string(e.Drift.Tier)),
+			WindowSeconds:            e.Drift.Window.Seconds(),
+			FalseAlarmsPerSeriesYear: e.Drift.FalseAlarms,
+			Ratio:                    e.Drift.Ratio,
+			PValue:                   e.Drift.PValue,
 		}}
 	case e.Heartbeat != nil:
 		m.Body = &bwpb.Event_Heartbeat{Heartbeat: &bwpb.Heartbeat{
@@ -91,6 +116,25 @@ func DecodeEvent(data []byte) (event.Event, error) {
 			DataAge:     seconds(b.Lag.GetDataAgeSeconds()),
 			ExpectedAge: seconds(b.Lag.GetExpectedAgeSeconds()),
 			Paused:      b.Lag.GetPaused(),
+
+			MaxAckPending: b.Lag.GetMaxAckPending(),
+			Waiting:       b.Lag.GetWaiting(),
+			Delivered:     b.Lag.GetDelivered(),
+			Deliveries:    b.Lag.GetDeliveries(),
+			FirstSeq:      b.Lag.GetFirstSeq(),
+			LastSeq:       b.Lag.GetLastSeq(),
+			Skipped:       b.Lag.GetSkipped(),
+			Headroom:      seconds(b.Lag.GetHeadroomSeconds()),
+			Created:       toTime(b.Lag.GetCreated()),
+			Full:          b.Lag.GetFullPartitions(),
+			Unpulled:      b.Lag.GetUnpulledPartitions(),
+			KeepsNewest:   b.Lag.GetKeepsNewest(),
+			Missing:       b.Lag.GetMissing(),
+			State:         b.Lag.GetState(),
+			Evidence:      b.Lag.GetEvidence(),
+			PublishRate:   b.Lag.GetPublishRate(),
+			AckRate:       b.Lag.GetAckRate(),
+			ETA:           seconds(b.Lag.GetEtaSeconds()),
 		}
 	case *bwpb.Event_Error:
 		e.Error = &event.Error{
@@ -112,6 +156,13 @@ func DecodeEvent(data []byte) (event.Event, error) {
 			ModelID:   b.Drift.GetModelId(),
 			DataCut:   toTime(b.Drift.GetDataCut()),
 			Message:   b.Drift.GetMessage(),
+
+			Bucket:      b.Drift.GetBucket(),
+			Tier:        event.Tier(b.Drift.GetTier()),
+			Window:      seconds(b.Drift.GetWindowSeconds()),
+			FalseAlarms: b.Drift.GetFalseAlarmsPerSeriesYear(),
+			Ratio:       b.Drift.GetRatio(),
+			PValue:      b.Drift.GetPValue(),
 		}
 	case *bwpb.Event_Heartbeat:
 		e.Heartbeat = &event.Heartbeat{

@@ -51,6 +51,17 @@ func TestRecorder(t *testing.T) {
 				"pending": "3", "ack_pending": "2", "redelivered": "1", "ack_floor": "9", "oldest_seconds": "1.500", "paused": "false",
 			}},
 		},
+		"state of a consumer": {
+			event.Event{Lag: &event.Lag{
+				Stream: "S", Consumer: "c", Pending: 3, AckPending: 2, MaxAckPending: 4, Waiting: 1, Deliveries: 11, FirstSeq: 1, LastSeq: 20, Skipped: 6,
+				Headroom: time.Hour, PublishRate: 1.5, AckRate: 0.5, ETA: -time.Second, State: "slow", Evidence: "x",
+			}},
+			record.Event{Kind: "lag", Code: "consumer", Subject: "S/c", Message: "x", Value: 5, Attributes: map[string]string{
+				"pending": "3", "ack_pending": "2", "redelivered": "0", "ack_floor": "0", "oldest_seconds": "0.000", "paused": "false",
+				"state": "slow", "max_ack_pending": "4", "waiting": "1", "deliveries": "11", "first_seq": "1", "last_seq": "20", "skipped": "6",
+				"headroom_seconds": "3600", "publish_rate": "1.5", "ack_rate": "0.5", "eta_seconds": "-1",
+			}},
+		},
 		"age of data": {
 			event.Event{Lag: &event.Lag{Series: pjmID(), DataAge: time.Hour, ExpectedAge: 2 * time.Hour}},
 			record.Event{Kind: "lag", Code: "data_age", Subject: "eia.PJM", Value: 3600, Threshold: 7200, Attributes: map[string]string{}},

@@ -128,6 +128,25 @@ func lagRow(row *record.Event, l *event.Lag) {
 		"oldest_seconds": strconv.FormatFloat(l.Oldest.Seconds(), 'f', 3, 64),
 		"paused":         strconv.FormatBool(l.Paused),
 	}
+	if l.State == "" {
+		return
+	}
+	row.Message = l.Evidence
+	for name, v := range map[string]string{
+		"state":            l.State,
+		"max_ack_pending":  strconv.FormatUint(l.MaxAckPending, 10),
+		"waiting":          strconv.FormatUint(l.Waiting, 10),
+		"deliveries":       strconv.FormatUint(l.Deliveries, 10),
+		"first_seq":        strconv.FormatUint(l.FirstSeq, 10),
+		"last_seq":         strconv.FormatUint(l.LastSeq, 10),
+		"skipped":          strconv.FormatUint(l.Skipped, 10),
+		"headroom_seconds": strconv.FormatFloat(l.Headroom.Seconds(), 'f', 0, 64),
+		"publish_rate":     strconv.FormatFloat(l.PublishRate, 'g', 4, 64),
+		"ack_rate":         strconv.FormatFloat(l.AckRate, 'g', 4, 64),
+		"eta_seconds":      strconv.FormatFloat(l.ETA.Seconds(), 'f', 0, 64),
+	} {
+		row.Attributes[name] = v
+	}
 }
 
 func alertRow(a event.Alert) record.Alert {

@@ -72,8 +72,8 @@ func (n *Node) watch(s stage.Subscription) stage.Subscription {
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if c := (consumer{s.Stream, s.Consumer}); !slices.Contains(n.watched, c) {
-		n.watched = append(n.watched, c)
+	if !slices.ContainsFunc(n.watched, func(c consumer) bool { return c.stream == s.Stream && c.name == s.Consumer }) {
+		n.watched = append(n.watched, newConsumer(s.Stream, s.Consumer, n.cfg.Heartbeat))
 	}
 	return s
 }

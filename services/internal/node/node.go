@@ -43,7 +43,10 @@ type Node struct {
 // verbs are the requests a service answers on bw.ctl.<service>.<verb>.
 type verbs map[string]func(ctx context.Context, data []byte) ([]byte, error)
 
-type consumer struct{ stream, name string }
+type consumer struct {
+	stream, name string
+	reports      *lagReports
+}
 
 // Start connects the service and registers its common tasks. On error everything already open is closed.
 //
@@ -227,12 +230,7 @@ func (n *Node) pulse(ctx context.Context, state string) {
 	watched := slices.Clone(n.watched)
 	n.mu.Unlock()
 	for _, c := range watched {
-		lag, err := n.Bus.Lag(ctx, c.stream, c.name)
-		if err == nil {
-			err = n.Report.Lag(ctx, lag)
-		}
-		// A consumer, or a partition of it, that nobody runs yet is not there.
-		if err != nil && ctx.Err() == nil && !errors.Is(err, natsio.ErrNotFound) {
+		if err := n.reportLag(ctx, c); err != nil && ctx.Err() == nil {
 			n.Log.Warn("lag not reported", zap.String("consumer", c.name), zap.Error(err))
 		}
 	}

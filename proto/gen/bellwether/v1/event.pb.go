@@ -349,8 +349,41 @@ type Lag struct {
 	DataAgeSeconds     float64 `protobuf:"fixed64,9,opt,name=data_age_seconds,json=dataAgeSeconds,proto3" json:"data_age_seconds,omitempty"`
 	ExpectedAgeSeconds float64 `protobuf:"fixed64,10,opt,name=expected_age_seconds,json=expectedAgeSeconds,proto3" json:"expected_age_seconds,omitempty"`
 	Paused             bool    `protobuf:"varint,11,opt,name=paused,proto3" json:"paused,omitempty"`
-	unknownFields      protoimpl.UnknownFields
-	sizeCache          protoimpl.SizeCache
+	// Most messages that may be unacknowledged; 0 means no limit.
+	MaxAckPending uint64 `protobuf:"varint,12,opt,name=max_ack_pending,json=maxAckPending,proto3" json:"max_ack_pending,omitempty"`
+	// Pulls that wait for messages.
+	Waiting uint64 `protobuf:"varint,13,opt,name=waiting,proto3" json:"waiting,omitempty"`
+	// Stream sequence of the newest message delivered.
+	Delivered uint64 `protobuf:"varint,14,opt,name=delivered,proto3" json:"delivered,omitempty"`
+	// Deliveries so far, repeats included.
+	Deliveries uint64 `protobuf:"varint,15,opt,name=deliveries,proto3" json:"deliveries,omitempty"`
+	// First and last message of the stream.
+	FirstSeq uint64 `protobuf:"varint,16,opt,name=first_seq,json=firstSeq,proto3" json:"first_seq,omitempty"`
+	LastSeq  uint64 `protobuf:"varint,17,opt,name=last_seq,json=lastSeq,proto3" json:"last_seq,omitempty"`
+	// Messages that left the stream before they could be delivered.
+	Skipped uint64 `protobuf:"varint,18,opt,name=skipped,proto3" json:"skipped,omitempty"`
+	// Until the oldest message not acknowledged leaves the stream by age, seconds; 0 when none does.
+	HeadroomSeconds float64 `protobuf:"fixed64,19,opt,name=headroom_seconds,json=headroomSeconds,proto3" json:"headroom_seconds,omitempty"`
+	// When the consumer was made.
+	Created *timestamppb.Timestamp `protobuf:"bytes,20,opt,name=created,proto3" json:"created,omitempty"`
+	// Partitions in which as much is unacknowledged as may be, and more waits.
+	FullPartitions uint64 `protobuf:"varint,21,opt,name=full_partitions,json=fullPartitions,proto3" json:"full_partitions,omitempty"`
+	// Partitions with work of which none is in hand and none is asked for.
+	UnpulledPartitions uint64 `protobuf:"varint,22,opt,name=unpulled_partitions,json=unpulledPartitions,proto3" json:"unpulled_partitions,omitempty"`
+	// The stream drops older messages of a subject for newer ones, by design.
+	KeepsNewest bool `protobuf:"varint,23,opt,name=keeps_newest,json=keepsNewest,proto3" json:"keeps_newest,omitempty"`
+	// There is no such consumer.
+	Missing bool `protobuf:"varint,24,opt,name=missing,proto3" json:"missing,omitempty"`
+	// What the reports of some time say together, for example "catching_up", and the numbers behind it.
+	State    string `protobuf:"bytes,25,opt,name=state,proto3" json:"state,omitempty"`
+	Evidence string `protobuf:"bytes,26,opt,name=evidence,proto3" json:"evidence,omitempty"`
+	// Messages per second that arrive and that are finished.
+	PublishRate float64 `protobuf:"fixed64,27,opt,name=publish_rate,json=publishRate,proto3" json:"publish_rate,omitempty"`
+	AckRate     float64 `protobuf:"fixed64,28,opt,name=ack_rate,json=ackRate,proto3" json:"ack_rate,omitempty"`
+	// Until the backlog is worked off, seconds; negative when it does not fall.
+	EtaSeconds    float64 `protobuf:"fixed64,29,opt,name=eta_seconds,json=etaSeconds,proto3" json:"eta_seconds,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Lag) Reset() {
@@ -460,6 +493,132 @@ func (x *Lag) GetPaused() bool {
 	return false
 }
 
+func (x *Lag) GetMaxAckPending() uint64 {
+	if x != nil {
+		return x.MaxAckPending
+	}
+	return 0
+}
+
+func (x *Lag) GetWaiting() uint64 {
+	if x != nil {
+		return x.Waiting
+	}
+	return 0
+}
+
+func (x *Lag) GetDelivered() uint64 {
+	if x != nil {
+		return x.Delivered
+	}
+	return 0
+}
+
+func (x *Lag) GetDeliveries() uint64 {
+	if x != nil {
+		return x.Deliveries
+	}
+	return 0
+}
+
+func (x *Lag) GetFirstSeq() uint64 {
+	if x != nil {
+		return x.FirstSeq
+	}
+	return 0
+}
+
+func (x *Lag) GetLastSeq() uint64 {
+	if x != nil {
+		return x.LastSeq
+	}
+	return 0
+}
+
+func (x *Lag) GetSkipped() uint64 {
+	if x != nil {
+		return x.Skipped
+	}
+	return 0
+}
+
+func (x *Lag) GetHeadroomSeconds() float64 {
+	if x != nil {
+		return x.HeadroomSeconds
+	}
+	return 0
+}
+
+func (x *Lag) GetCreated() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Created
+	}
+	return nil
+}
+
+func (x *Lag) GetFullPartitions() uint64 {
+	if x != nil {
+		return x.FullPartitions
+	}
+	return 0
+}
+
+func (x *Lag) GetUnpulledPartitions() uint64 {
+	if x != nil {
+		return x.UnpulledPartitions
+	}
+	return 0
+}
+
+func (x *Lag) GetKeepsNewest() bool {
+	if x != nil {
+		return x.KeepsNewest
+	}
+	return false
+}
+
+func (x *Lag) GetMissing() bool {
+	if x != nil {
+		return x.Missing
+	}
+	return false
+}
+
+func (x *Lag) GetState() string {
+	if x != nil {
+		return x.State
+	}
+	return ""
+}
+
+func (x *Lag) GetEvidence() string {
+	if x != nil {
+		return x.Evidence
+	}
+	return ""
+}
+
+func (x *Lag) GetPublishRate() float64 {
+	if x != nil {
+		return x.PublishRate
+	}
+	return 0
+}
+
+func (x *Lag) GetAckRate() float64 {
+	if x != nil {
+		return x.AckRate
+	}
+	return 0
+}
+
+func (x *Lag) GetEtaSeconds() float64 {
+	if x != nil {
+		return x.EtaSeconds
+	}
+	return 0
+}
+
 // Error is a failure, or the end of one.
 type Error struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -561,13 +720,25 @@ type Drift struct {
 	state  protoimpl.MessageState `protogen:"open.v1"`
 	Series *Series                `protobuf:"bytes,1,opt,name=series,proto3" json:"series,omitempty"`
 	// Detector, for example "error_ewma".
-	Detector      string                 `protobuf:"bytes,2,opt,name=detector,proto3" json:"detector,omitempty"`
-	Condition     Condition              `protobuf:"varint,3,opt,name=condition,proto3,enum=bellwether.v1.Condition" json:"condition,omitempty"`
-	Statistic     float64                `protobuf:"fixed64,4,opt,name=statistic,proto3" json:"statistic,omitempty"`
-	Threshold     float64                `protobuf:"fixed64,5,opt,name=threshold,proto3" json:"threshold,omitempty"`
-	ModelId       string                 `protobuf:"bytes,6,opt,name=model_id,json=modelId,proto3" json:"model_id,omitempty"`
-	DataCut       *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=data_cut,json=dataCut,proto3" json:"data_cut,omitempty"`
-	Message       string                 `protobuf:"bytes,8,opt,name=message,proto3" json:"message,omitempty"`
+	Detector  string                 `protobuf:"bytes,2,opt,name=detector,proto3" json:"detector,omitempty"`
+	Condition Condition              `protobuf:"varint,3,opt,name=condition,proto3,enum=bellwether.v1.Condition" json:"condition,omitempty"`
+	Statistic float64                `protobuf:"fixed64,4,opt,name=statistic,proto3" json:"statistic,omitempty"`
+	Threshold float64                `protobuf:"fixed64,5,opt,name=threshold,proto3" json:"threshold,omitempty"`
+	ModelId   string                 `protobuf:"bytes,6,opt,name=model_id,json=modelId,proto3" json:"model_id,omitempty"`
+	DataCut   *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=data_cut,json=dataCut,proto3" json:"data_cut,omitempty"`
+	Message   string                 `protobuf:"bytes,8,opt,name=message,proto3" json:"message,omitempty"`
+	// Horizons it is about, for example "h25-48"; empty means all.
+	Bucket string `protobuf:"bytes,9,opt,name=bucket,proto3" json:"bucket,omitempty"`
+	// "event": kept and pooled; "ticket": a person is told; "page": a person is woken. Empty means "ticket".
+	Tier string `protobuf:"bytes,10,opt,name=tier,proto3" json:"tier,omitempty"`
+	// Data behind the statistic, seconds.
+	WindowSeconds float64 `protobuf:"fixed64,11,opt,name=window_seconds,json=windowSeconds,proto3" json:"window_seconds,omitempty"`
+	// How often the detector raises without a change, as measured.
+	FalseAlarmsPerSeriesYear float64 `protobuf:"fixed64,12,opt,name=false_alarms_per_series_year,json=falseAlarmsPerSeriesYear,proto3" json:"false_alarms_per_series_year,omitempty"`
+	// Errors of the window over those of the backtest.
+	Ratio float64 `protobuf:"fixed64,13,opt,name=ratio,proto3" json:"ratio,omitempty"`
+	// Of the window in the reference of the series.
+	PValue        float64 `protobuf:"fixed64,14,opt,name=p_value,json=pValue,proto3" json:"p_value,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -656,6 +827,48 @@ func (x *Drift) GetMessage() string {
 		return x.Message
 	}
 	return ""
+}
+
+func (x *Drift) GetBucket() string {
+	if x != nil {
+		return x.Bucket
+	}
+	return ""
+}
+
+func (x *Drift) GetTier() string {
+	if x != nil {
+		return x.Tier
+	}
+	return ""
+}
+
+func (x *Drift) GetWindowSeconds() float64 {
+	if x != nil {
+		return x.WindowSeconds
+	}
+	return 0
+}
+
+func (x *Drift) GetFalseAlarmsPerSeriesYear() float64 {
+	if x != nil {
+		return x.FalseAlarmsPerSeriesYear
+	}
+	return 0
+}
+
+func (x *Drift) GetRatio() float64 {
+	if x != nil {
+		return x.Ratio
+	}
+	return 0
+}
+
+func (x *Drift) GetPValue() float64 {
+	if x != nil {
+		return x.PValue
+	}
+	return 0
 }
 
 // Heartbeat says that a service is alive.
@@ -751,7 +964,7 @@ const file_bellwether_v1_event_proto_rawDesc = "" +
 	"\x05error\x18\x06 \x01(\v2\x14.bellwether.v1.ErrorH\x00R\x05error\x12,\n" +
 	"\x05drift\x18\a \x01(\v2\x14.bellwether.v1.DriftH\x00R\x05drift\x128\n" +
 	"\theartbeat\x18\b \x01(\v2\x18.bellwether.v1.HeartbeatH\x00R\theartbeatB\x06\n" +
-	"\x04body\"\xfd\x02\n" +
+	"\x04body\"\xd8\a\n" +
 	"\x03Lag\x12\x16\n" +
 	"\x06stream\x18\x01 \x01(\tR\x06stream\x12\x1a\n" +
 	"\bconsumer\x18\x02 \x01(\tR\bconsumer\x12\x18\n" +
@@ -765,7 +978,28 @@ const file_bellwether_v1_event_proto_rawDesc = "" +
 	"\x10data_age_seconds\x18\t \x01(\x01R\x0edataAgeSeconds\x120\n" +
 	"\x14expected_age_seconds\x18\n" +
 	" \x01(\x01R\x12expectedAgeSeconds\x12\x16\n" +
-	"\x06paused\x18\v \x01(\bR\x06paused\"\xf4\x02\n" +
+	"\x06paused\x18\v \x01(\bR\x06paused\x12&\n" +
+	"\x0fmax_ack_pending\x18\f \x01(\x04R\rmaxAckPending\x12\x18\n" +
+	"\awaiting\x18\r \x01(\x04R\awaiting\x12\x1c\n" +
+	"\tdelivered\x18\x0e \x01(\x04R\tdelivered\x12\x1e\n" +
+	"\n" +
+	"deliveries\x18\x0f \x01(\x04R\n" +
+	"deliveries\x12\x1b\n" +
+	"\tfirst_seq\x18\x10 \x01(\x04R\bfirstSeq\x12\x19\n" +
+	"\blast_seq\x18\x11 \x01(\x04R\alastSeq\x12\x18\n" +
+	"\askipped\x18\x12 \x01(\x04R\askipped\x12)\n" +
+	"\x10headroom_seconds\x18\x13 \x01(\x01R\x0fheadroomSeconds\x124\n" +
+	"\acreated\x18\x14 \x01(\v2\x1a.google.protobuf.TimestampR\acreated\x12'\n" +
+	"\x0ffull_partitions\x18\x15 \x01(\x04R\x0efullPartitions\x12/\n" +
+	"\x13unpulled_partitions\x18\x16 \x01(\x04R\x12unpulledPartitions\x12!\n" +
+	"\fkeeps_newest\x18\x17 \x01(\bR\vkeepsNewest\x12\x18\n" +
+	"\amissing\x18\x18 \x01(\bR\amissing\x12\x14\n" +
+	"\x05state\x18\x19 \x01(\tR\x05state\x12\x1a\n" +
+	"\bevidence\x18\x1a \x01(\tR\bevidence\x12!\n" +
+	"\fpublish_rate\x18\x1b \x01(\x01R\vpublishRate\x12\x19\n" +
+	"\back_rate\x18\x1c \x01(\x01R\aackRate\x12\x1f\n" +
+	"\veta_seconds\x18\x1d \x01(\x01R\n" +
+	"etaSeconds\"\xf4\x02\n" +
 	"\x05Error\x121\n" +
 	"\x05class\x18\x01 \x01(\x0e2\x1b.bellwether.v1.FailureClassR\x05class\x12\x12\n" +
 	"\x04code\x18\x02 \x01(\tR\x04code\x126\n" +
@@ -778,7 +1012,7 @@ const file_bellwether_v1_event_proto_rawDesc = "" +
 	"attributes\x1a=\n" +
 	"\x0fAttributesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xb2\x02\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xf4\x03\n" +
 	"\x05Drift\x12-\n" +
 	"\x06series\x18\x01 \x01(\v2\x15.bellwether.v1.SeriesR\x06series\x12\x1a\n" +
 	"\bdetector\x18\x02 \x01(\tR\bdetector\x126\n" +
@@ -787,7 +1021,14 @@ const file_bellwether_v1_event_proto_rawDesc = "" +
 	"\tthreshold\x18\x05 \x01(\x01R\tthreshold\x12\x19\n" +
 	"\bmodel_id\x18\x06 \x01(\tR\amodelId\x125\n" +
 	"\bdata_cut\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\adataCut\x12\x18\n" +
-	"\amessage\x18\b \x01(\tR\amessage\"\xab\x01\n" +
+	"\amessage\x18\b \x01(\tR\amessage\x12\x16\n" +
+	"\x06bucket\x18\t \x01(\tR\x06bucket\x12\x12\n" +
+	"\x04tier\x18\n" +
+	" \x01(\tR\x04tier\x12%\n" +
+	"\x0ewindow_seconds\x18\v \x01(\x01R\rwindowSeconds\x12>\n" +
+	"\x1cfalse_alarms_per_series_year\x18\f \x01(\x01R\x18falseAlarmsPerSeriesYear\x12\x14\n" +
+	"\x05ratio\x18\r \x01(\x01R\x05ratio\x12\x17\n" +
+	"\ap_value\x18\x0e \x01(\x01R\x06pValue\"\xab\x01\n" +
 	"\tHeartbeat\x12\x14\n" +
 	"\x05state\x18\x01 \x01(\tR\x05state\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\tR\aversion\x12)\n" +
@@ -844,18 +1085,19 @@ var file_bellwether_v1_event_proto_depIdxs = []int32{
 	6,  // 3: bellwether.v1.Event.drift:type_name -> bellwether.v1.Drift
 	7,  // 4: bellwether.v1.Event.heartbeat:type_name -> bellwether.v1.Heartbeat
 	10, // 5: bellwether.v1.Lag.series:type_name -> bellwether.v1.Series
-	0,  // 6: bellwether.v1.Error.class:type_name -> bellwether.v1.FailureClass
-	1,  // 7: bellwether.v1.Error.condition:type_name -> bellwether.v1.Condition
-	2,  // 8: bellwether.v1.Error.severity:type_name -> bellwether.v1.Severity
-	8,  // 9: bellwether.v1.Error.attributes:type_name -> bellwether.v1.Error.AttributesEntry
-	10, // 10: bellwether.v1.Drift.series:type_name -> bellwether.v1.Series
-	1,  // 11: bellwether.v1.Drift.condition:type_name -> bellwether.v1.Condition
-	9,  // 12: bellwether.v1.Drift.data_cut:type_name -> google.protobuf.Timestamp
-	13, // [13:13] is the sub-list for method output_type
-	13, // [13:13] is the sub-list for method input_type
-	13, // [13:13] is the sub-list for extension type_name
-	13, // [13:13] is the sub-list for extension extendee
-	0,  // [0:13] is the sub-list for field type_name
+	9,  // 6: bellwether.v1.Lag.created:type_name -> google.protobuf.Timestamp
+	0,  // 7: bellwether.v1.Error.class:type_name -> bellwether.v1.FailureClass
+	1,  // 8: bellwether.v1.Error.condition:type_name -> bellwether.v1.Condition
+	2,  // 9: bellwether.v1.Error.severity:type_name -> bellwether.v1.Severity
+	8,  // 10: bellwether.v1.Error.attributes:type_name -> bellwether.v1.Error.AttributesEntry
+	10, // 11: bellwether.v1.Drift.series:type_name -> bellwether.v1.Series
+	1,  // 12: bellwether.v1.Drift.condition:type_name -> bellwether.v1.Condition
+	9,  // 13: bellwether.v1.Drift.data_cut:type_name -> google.protobuf.Timestamp
+	14, // [14:14] is the sub-list for method output_type
+	14, // [14:14] is the sub-list for method input_type
+	14, // [14:14] is the sub-list for extension type_name
+	14, // [14:14] is the sub-list for extension extendee
+	0,  // [0:14] is the sub-list for field type_name
 }
 
 func init() { file_bellwether_v1_event_proto_init() }

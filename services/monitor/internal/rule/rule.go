@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/bellwether-forecast/bellwether/libs/event"
+	"github.com/bellwether-forecast/bellwether/libs/lag"
 	"github.com/bellwether-forecast/bellwether/services/monitor/internal/alert"
 )
 
@@ -27,6 +28,7 @@ const (
 func Names() []string {
 	return []string{
 		ServiceSilent, ConsumerStalled, ConsumerLagGrowing, SourceStale, ForecastDrift, StateUnreadable, ReceiverDown, alert.FloodName, event.Watchdog,
+		ConsumerBlockedAck, ConsumerNotPulling, ConsumerRedeliveryStorm, ConsumerRewind, ConsumerLost, ConsumerGone, ConsumerNoData,
 	}
 }
 
@@ -38,6 +40,7 @@ const (
 
 // Set is all rules together. It is not safe for concurrent use.
 type Set struct {
+	cfg     Config
 	silence *silence
 	stall   *stall
 	growth  *growth // nil when switched off
@@ -50,6 +53,7 @@ type Set struct {
 // NewSet returns the rules of a monitor that started at start. cfg must be valid.
 func NewSet(cfg Config, start time.Time) *Set {
 	s := &Set{
+		cfg:     cfg,
 		silence: newSilence(cfg, start),
 		stall:   newStall(cfg),
 		stale:   newStale(cfg),
@@ -74,7 +78,11 @@ func (s *Set) Observe(now, at time.Time, e event.Event) []alert.Signal {
 	case e.Drift != nil:
 		return s.drift.observe(at, e)
 	case e.Lag != nil && e.Lag.Consumer != "":
-		out := s.stall.observe(now, at, e)
+		out := consumerStates{s.cfg}.observe(at, e)
+		if numbers := lag.State(e.Lag.State) != lag.NoData; !numbers {
+			return out
+		}
+		out = append(out, s.stall.observe(now, at, e)...)
 		if s.growth != nil {
 			out = append(out, s.growth.observe(now, at, e)...)
 		}

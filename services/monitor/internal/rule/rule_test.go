@@ -35,6 +35,12 @@ func consumer(floor, pending, ackPending uint64, paused bool) event.Event {
 	}}
 }
 
+func blocked() event.Event {
+	e := consumer(7, 5, 64, false)
+	e.Lag.MaxAckPending, e.Lag.Full, e.Lag.State, e.Lag.Evidence = 64, 1, "blocked_ack", "64 of 64"
+	return e
+}
+
 func aged(key string, hours int) event.Event {
 	return event.Event{Service: "ingestor", Lag: &event.Lag{
 		Series: series.ID{Source: "eia", Key: key}, DataAge: time.Duration(hours) * time.Hour, ExpectedAge: 2 * time.Hour,
@@ -68,6 +74,19 @@ func TestSignals(t *testing.T) {
 		"stall, paused": {
 			[]event.Event{consumer(7, 1, 0, true)},
 			[]string{"true consumer_stalled consumer=validator, service=validator, stream=BW_OBS: the consumer is paused with work waiting: 1 pending, 0 unacknowledged, 2 redelivered, ack floor 7, oldest 1m35s"},
+		},
+		"blocked, which is more than stalled": {
+			[]event.Event{blocked(), blocked(), blocked()},
+			[]string{
+				"true consumer_blocked_ack consumer=validator, service=validator, stream=BW_OBS: state blocked_ack: 64 of 64",
+				"false consumer_not_pulling consumer=validator, service=validator, stream=BW_OBS: state blocked_ack: 64 of 64",
+				"false consumer_redelivery_storm consumer=validator, service=validator, stream=BW_OBS: state blocked_ack: 64 of 64",
+				"false consumer_rewind consumer=validator, service=validator, stream=BW_OBS: state blocked_ack: 64 of 64",
+				"false consumer_lost consumer=validator, service=validator, stream=BW_OBS: state blocked_ack: 64 of 64",
+				"false consumer_gone consumer=validator, service=validator, stream=BW_OBS: state blocked_ack: 64 of 64",
+				"false consumer_no_data consumer=validator, service=validator, stream=BW_OBS: state blocked_ack: 64 of 64",
+				"false consumer_stalled consumer=validator, service=validator, stream=BW_OBS: another alert says why: 5 pending, 64 unacknowledged, 2 redelivered, ack floor 7, oldest 1m35s",
+			},
 		},
 		"stale series": {
 			[]event.Event{aged("PJM", 5)},

@@ -19,7 +19,8 @@ func firstStep(name, subject string) string {
 	switch name {
 	case ServiceSilent:
 		return fmt.Sprintf("is it running, and what did it say last: kubectl get pods -l app.kubernetes.io/name=%s; kubectl logs -l app.kubernetes.io/name=%s --previous --tail=50", subject, subject)
-	case ConsumerStalled, ConsumerLagGrowing:
+	case ConsumerStalled, ConsumerLagGrowing, ConsumerBlockedAck, ConsumerNotPulling, ConsumerRedeliveryStorm, ConsumerRewind,
+		ConsumerLost, ConsumerGone, ConsumerNoData:
 		return fmt.Sprintf("nats consumer info %s; then the log of the service that reads it", subject)
 	case SourceStale, "upstream_unavailable", "upstream_schema", "upstream_rejected":
 		return fmt.Sprintf("ask the source for the newest data by hand, and read the refresh log: SELECT * FROM v_ingest_runs ORDER BY started_at DESC LIMIT 10; subject %s", subject)

@@ -51,6 +51,8 @@ func (r *stall) observe(now, at time.Time, e event.Event) []alert.Signal {
 	numbers := fmt.Sprintf("%d pending, %d unacknowledged, %d redelivered, ack floor %d, oldest %s",
 		l.Pending, l.AckPending, l.Redelivered, l.AckFloor, l.Oldest.Round(time.Second))
 	switch {
+	case explained(l):
+		s.Cause = "another alert says why: " + numbers
 	case work == 0:
 		s.Cause = "no work left: " + numbers
 	case l.Paused:
