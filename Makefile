@@ -24,6 +24,7 @@ REGISTRY     ?= localhost:5055/bellwether
 TAG          ?= dev
 K8S_FLAGS    ?=
 BENCH_PIPE_FLAGS ?=
+BENCH_LAG_FLAGS ?=
 UP_FLAGS     ?=
 TABLES_FLAGS ?=
 TRAIN_FLAGS  ?=
@@ -116,6 +117,10 @@ bench-validate: ## Inject faults into hourly demand and measure what the validat
 .PHONY: bench-nab
 bench-nab: ## Score the spike and level tests on the Numenta Anomaly Benchmark (BELLWETHER_DATA= names the data folder)
 	@go run ./e2e/cmd/benchnab
+
+.PHONY: bench-lag
+bench-lag: ## Drive consumers of a real JetStream into each lag state and replay a healthy day (BENCH_LAG_FLAGS=, e.g. --runs=20)
+	@go run ./e2e/cmd/benchlag $(BENCH_LAG_FLAGS)
 
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for FUZZTIME

@@ -64,7 +64,7 @@ func TestStates(t *testing.T) {
 			l.Pending, l.AckPending, l.Full, l.AckFloor, l.Delivered, l.Deliveries = 500-10*i, 64, 1, 500+10*i, 564+10*i, 564+10*i
 		}, lag.CatchingUp, ""},
 		"not pulling":             {func(_ uint64, l *event.Lag) { l.Pending, l.Waiting, l.Unpulled = 5, 0, 1 }, lag.NotPulling, "nobody asks"},
-		"not pulling for a short": {func(i uint64, l *event.Lag) { l.Pending, l.Unpulled = 5, i / 5 }, lag.Stalled, ""},
+		"not pulling for a short": {func(i uint64, l *event.Lag) { l.Pending, l.Unpulled = 5, i/5 }, lag.Stalled, ""},
 		"storm": {func(i uint64, l *event.Lag) {
 			l.Pending, l.AckPending, l.Redelivered, l.Delivered, l.Deliveries = 5, 3, 3, 503, 503+6*i
 		}, lag.RedeliveryStorm, "42 of 42 deliveries"},
