@@ -112,7 +112,7 @@ func (t traffic) handle(ctx context.Context, r *rig) error {
 	if t.refused == 0 {
 		return r.work(ctx, t.capacity)
 	}
-	if err := r.take(t.capacity / 2); err != nil {
+	if err := r.take(ctx, t.capacity/2); err != nil {
 		return err
 	}
 	keep := r.held[:0]

@@ -33,18 +33,18 @@ func scriptOf(s lag.State, r *rig) script {
 	case lag.Stalled:
 		return stalled(p, a, variant)
 	case lag.BlockedAck:
-		return begin(300, func(_ context.Context, r *rig, step int) error {
+		return begin(300, func(ctx context.Context, r *rig, step int) error {
 			if step == 0 {
-				return r.take(r.cfg.MaxAckPending)
+				return r.take(ctx, r.cfg.MaxAckPending)
 			}
 			return r.publish(p * (variant % 2))
 		})
 	case lag.NotPulling:
 		return begin(p, func(_ context.Context, r *rig, _ int) error { return r.publish(a * (variant % 2)) })
 	case lag.RedeliveryStorm:
-		return begin(20+p, func(_ context.Context, r *rig, _ int) error {
-			err := r.take(min(10, 3+a))
-			return errors.Join(err, r.putBack(), r.take(min(10, 3+a)), r.putBack(), r.publish(variant%2))
+		return begin(20+p, func(ctx context.Context, r *rig, _ int) error {
+			err := r.take(ctx, min(10, 3+a))
+			return errors.Join(err, r.putBack(), r.take(ctx, min(10, 3+a)), r.putBack(), r.publish(variant%2))
 		})
 	case lag.Rewind:
 		return rewind(p)
@@ -108,12 +108,12 @@ func stalled(p, a, variant int) script {
 	return begin(p+30, func(ctx context.Context, r *rig, step int) error {
 		switch {
 		case variant == 0 && step == 0:
-			return r.take(min(a, r.cfg.MaxAckPending-1))
+			return r.take(ctx, min(a, r.cfg.MaxAckPending-1))
 		case variant == 1 && step == 0:
 			_, err := r.js.PauseConsumer(ctx, r.stream, consumerName, time.Now().Add(time.Hour))
 			return err
 		case variant == 2 && step == 0:
-			err := r.take(1)
+			err := r.take(ctx, 1)
 			r.held = nil
 			return err
 		case variant == 2:

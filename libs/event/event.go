@@ -107,6 +107,7 @@ type Lag struct {
 	Deliveries    uint64        // deliveries so far, repeats included
 	FirstSeq      uint64        // first and last message of the stream
 	LastSeq       uint64        //
+	OldestSeq     uint64        // stream sequence of the oldest message not acknowledged; 0 when there is none
 	Skipped       uint64        // messages that left the stream before they could be delivered
 	Headroom      time.Duration // until the oldest message not acknowledged leaves the stream by age; 0 when none does
 	Created       time.Time     // when the consumer was made: one that is made anew starts over

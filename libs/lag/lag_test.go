@@ -98,6 +98,21 @@ func TestStates(t *testing.T) {
 				l.Pending = 400
 			}
 		}, lag.Lost, "99 messages"},
+		"lost while more arrives": {func(i uint64, l *event.Lag) {
+			l.Pending, l.OldestSeq = 500+i, 501
+			if i >= 5 {
+				l.FirstSeq, l.LastSeq, l.Pending, l.OldestSeq = 1200, 2000, 800, 1200
+			}
+		}, lag.Lost, "504 messages"},
+		"lost while more arrives, in part": {func(i uint64, l *event.Lag) {
+			l.Pending, l.OldestSeq = 500+i, 501
+			if i >= 5 {
+				l.FirstSeq, l.LastSeq, l.Pending, l.OldestSeq = 600, 2000, 800, 600
+			}
+		}, lag.Lost, "1 messages"},
+		"what is done may go": {func(i uint64, l *event.Lag) {
+			l.Pending, l.OldestSeq, l.AckFloor, l.Delivered, l.Deliveries, l.FirstSeq = 500, 501+i, 500+i, 500+i, 500+i, 501+i
+		}, lag.OK, "comes and goes"},
 		"superseded is not lost": {func(i uint64, l *event.Lag) { l.Pending, l.KeepsNewest, l.AckPending = 500-i, true, 3 }, lag.Stalled, ""},
 		"gone": {func(i uint64, l *event.Lag) {
 			if i >= 8 {

@@ -93,28 +93,35 @@ func (f facts) idle() bool {
 	return !f.lasts(func(r report) bool { return r.work() > 0 })
 }
 
-// lost counts the messages that left the stream undelivered: those between what was delivered and the first of the
-// stream, and what the backlog fell by without being delivered.
+// lost counts the messages that left the stream undelivered, at least: those between what was delivered and the first of
+// the stream, what the backlog fell by without being delivered, and one that was the oldest to do and is neither done
+// nor there.
 func (f facts) lost() uint64 {
-	var n uint64
-	for i, r := range f.reports {
-		if i == 0 {
-			n += r.Skipped
-			continue
-		}
-		before := f.reports[i-1]
-		if r.Skipped > before.Skipped {
-			n += r.Skipped - before.Skipped
-			continue
-		}
-		if r.KeepsNewest || !r.Created.Equal(before.Created) || r.Deliveries < before.Deliveries || r.Pending >= before.Pending {
-			continue
-		}
-		if fell, delivered := before.Pending-r.Pending, r.Deliveries-before.Deliveries; fell > delivered {
-			n += fell - delivered
-		}
+	n := f.reports[0].Skipped
+	for i, r := range f.reports[1:] {
+		n += r.lostSince(f.reports[i])
 	}
 	return n
+}
+
+func (r report) lostSince(before report) uint64 {
+	if r.Skipped > before.Skipped {
+		return r.Skipped - before.Skipped
+	}
+	if r.KeepsNewest || !r.Created.Equal(before.Created) || r.Deliveries < before.Deliveries {
+		return 0
+	}
+	delivered := r.Deliveries - before.Deliveries
+	if left := min(before.Pending, r.Pending); before.Pending > left+delivered {
+		return before.Pending - left - delivered
+	}
+	if before.OldestSeq > r.AckFloor && before.OldestSeq < r.FirstSeq {
+		if r.FirstSeq > before.LastSeq && before.Pending > delivered {
+			return before.Pending - delivered // all that was there
+		}
+		return 1
+	}
+	return 0
 }
 
 // rewound says how the consumer was put back behind where it had been.
@@ -168,10 +175,11 @@ func (f facts) stalled() string {
 	return ""
 }
 
-// grows reports whether the backlog has grown and never fallen.
+// grows reports whether the backlog has grown and never fallen. The bus counts what arrives a moment after it has
+// arrived, so that a single report may show less than the one before.
 func (f facts) grows() bool {
-	for i, r := range f.reports[1:] {
-		if r.work() < f.reports[i].work() {
+	for i := 2; i < len(f.reports); i++ {
+		if f.reports[i].work() < f.reports[i-2].work() {
 			return false
 		}
 	}

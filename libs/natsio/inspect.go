@@ -54,7 +54,7 @@ func (b *Bus) Consumers(ctx context.Context) ([]Consumer, error) {
 	var all []Consumer
 	streams, _ := Layout()
 	for _, s := range streams {
-		infos, err := b.durables(ctx, s.Name)
+		_, infos, err := b.durables(ctx, s.Name)
 		if errors.Is(err, jetstream.ErrStreamNotFound) {
 			continue
 		}
@@ -85,10 +85,11 @@ func join(stream string, infos []*jetstream.ConsumerInfo) []Consumer {
 	return slices.SortedFunc(maps.Values(byName), func(x, y Consumer) int { return strings.Compare(x.Name, y.Name) })
 }
 
-func (b *Bus) durables(ctx context.Context, stream string) ([]*jetstream.ConsumerInfo, error) {
+// durables returns a stream as it was just before, and its durable consumers.
+func (b *Bus) durables(ctx context.Context, stream string) (jetstream.Stream, []*jetstream.ConsumerInfo, error) {
 	s, err := b.js.Stream(ctx, stream)
 	if err != nil {
-		return nil, fmt.Errorf("look up stream: %w", err)
+		return nil, nil, fmt.Errorf("look up stream: %w", err)
 	}
 	var infos []*jetstream.ConsumerInfo
 	list := s.ListConsumers(ctx)
@@ -97,29 +98,29 @@ func (b *Bus) durables(ctx context.Context, stream string) ([]*jetstream.Consume
 			infos = append(infos, info)
 		}
 	}
-	return infos, list.Err() //nolint:wrapcheck // apiError wraps it
+	return s, infos, list.Err() //nolint:wrapcheck // apiError wraps it
 }
 
-// parts returns the consumer of that name, or all partitions of it, with one request. The error wraps
-// jetstream.ErrConsumerNotFound when there is neither, or a partition is missing.
-func (b *Bus) parts(ctx context.Context, stream, consumer string) ([]*jetstream.ConsumerInfo, error) {
-	infos, err := b.durables(ctx, stream)
+// parts returns the consumer of that name, or all partitions of it, and its stream as it was just before. The error
+// wraps jetstream.ErrConsumerNotFound when there is neither, or a partition is missing.
+func (b *Bus) parts(ctx context.Context, stream, consumer string) (jetstream.Stream, []*jetstream.ConsumerInfo, error) {
+	s, infos, err := b.durables(ctx, stream)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	var parts []*jetstream.ConsumerInfo
 	for _, info := range infos {
 		switch consumer {
 		case info.Name:
-			return []*jetstream.ConsumerInfo{info}, nil
+			return s, []*jetstream.ConsumerInfo{info}, nil
 		case info.Config.Metadata[metaConsumer]:
 			parts = append(parts, info)
 		}
 	}
 	if len(parts) < wire.Partitions {
-		return nil, fmt.Errorf("%d of %d partitions: %w", len(parts), wire.Partitions, jetstream.ErrConsumerNotFound)
+		return nil, nil, fmt.Errorf("%d of %d partitions: %w", len(parts), wire.Partitions, jetstream.ErrConsumerNotFound)
 	}
-	return parts, nil
+	return s, parts, nil
 }
 
 // Lag returns how far consumer is behind, all its partitions together: counts are sums, Oldest is that of the one most
@@ -130,14 +131,11 @@ func (b *Bus) Lag(ctx context.Context, stream, consumer string) (event.Lag, erro
 }
 
 func (b *Bus) lag(ctx context.Context, stream, consumer string) (event.Lag, error) {
-	infos, err := b.parts(ctx, stream, consumer)
+	s, infos, err := b.parts(ctx, stream, consumer)
 	if err != nil {
 		return event.Lag{}, err
 	}
-	s, err := b.js.Stream(ctx, stream) // as it is now
-	if err != nil {
-		return event.Lag{}, fmt.Errorf("look up stream: %w", err)
-	}
+	// The stream was looked at first: what is gone from it had been gone before the consumers were asked.
 	of := s.CachedInfo()
 	lag := event.Lag{
 		Stream: stream, Consumer: consumer, FirstSeq: of.State.FirstSeq, LastSeq: of.State.LastSeq, KeepsNewest: of.Config.MaxMsgsPerSubject > 0,
@@ -157,8 +155,11 @@ func (b *Bus) lag(ctx context.Context, stream, consumer string) (event.Lag, erro
 			todo = min(todo, seq)
 		}
 	}
-	if len(infos) > 1 && todo < math.MaxUint64 {
-		lag.AckFloor = todo - 1 // the partitions that have nothing to do are done up to there
+	if todo < math.MaxUint64 {
+		lag.OldestSeq = todo
+		if len(infos) > 1 {
+			lag.AckFloor = todo - 1 // the partitions that have nothing to do are done up to there
+		}
 	}
 	if lag.Oldest > 0 && of.Config.MaxAge > 0 {
 		lag.Headroom = max(of.Config.MaxAge-lag.Oldest, time.Nanosecond)
@@ -236,7 +237,7 @@ func (b *Bus) ResumeConsumer(ctx context.Context, stream, consumer string) error
 
 // each calls f with the name of consumer, or of each of its partitions.
 func (b *Bus) each(ctx context.Context, stream, consumer string, f func(name string) error) error {
-	infos, err := b.parts(ctx, stream, consumer)
+	_, infos, err := b.parts(ctx, stream, consumer)
 	for _, info := range infos {
 		err = errors.Join(err, f(info.Name))
 	}

@@ -54,6 +54,7 @@ func EncodeEvent(e event.Event) stage.Message {
 			PublishRate:        e.Lag.PublishRate,
 			AckRate:            e.Lag.AckRate,
 			EtaSeconds:         e.Lag.ETA.Seconds(),
+			OldestSeq:          e.Lag.OldestSeq,
 		}}
 	case e.Error != nil:
 		m.Body = &bwpb.Event_Error{Error: &bwpb.Error{
@@ -123,6 +124,7 @@ func DecodeEvent(data []byte) (event.Event, error) {
 			Deliveries:    b.Lag.GetDeliveries(),
 			FirstSeq:      b.Lag.GetFirstSeq(),
 			LastSeq:       b.Lag.GetLastSeq(),
+			OldestSeq:     b.Lag.GetOldestSeq(),
 			Skipped:       b.Lag.GetSkipped(),
 			Headroom:      seconds(b.Lag.GetHeadroomSeconds()),
 			Created:       toTime(b.Lag.GetCreated()),

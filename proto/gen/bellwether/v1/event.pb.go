@@ -381,7 +381,9 @@ type Lag struct {
 	PublishRate float64 `protobuf:"fixed64,27,opt,name=publish_rate,json=publishRate,proto3" json:"publish_rate,omitempty"`
 	AckRate     float64 `protobuf:"fixed64,28,opt,name=ack_rate,json=ackRate,proto3" json:"ack_rate,omitempty"`
 	// Until the backlog is worked off, seconds; negative when it does not fall.
-	EtaSeconds    float64 `protobuf:"fixed64,29,opt,name=eta_seconds,json=etaSeconds,proto3" json:"eta_seconds,omitempty"`
+	EtaSeconds float64 `protobuf:"fixed64,29,opt,name=eta_seconds,json=etaSeconds,proto3" json:"eta_seconds,omitempty"`
+	// Stream sequence of the oldest message that is not acknowledged; 0 when there is none.
+	OldestSeq     uint64 `protobuf:"varint,30,opt,name=oldest_seq,json=oldestSeq,proto3" json:"oldest_seq,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -615,6 +617,13 @@ func (x *Lag) GetAckRate() float64 {
 func (x *Lag) GetEtaSeconds() float64 {
 	if x != nil {
 		return x.EtaSeconds
+	}
+	return 0
+}
+
+func (x *Lag) GetOldestSeq() uint64 {
+	if x != nil {
+		return x.OldestSeq
 	}
 	return 0
 }
@@ -964,7 +973,7 @@ const file_bellwether_v1_event_proto_rawDesc = "" +
 	"\x05error\x18\x06 \x01(\v2\x14.bellwether.v1.ErrorH\x00R\x05error\x12,\n" +
 	"\x05drift\x18\a \x01(\v2\x14.bellwether.v1.DriftH\x00R\x05drift\x128\n" +
 	"\theartbeat\x18\b \x01(\v2\x18.bellwether.v1.HeartbeatH\x00R\theartbeatB\x06\n" +
-	"\x04body\"\xd8\a\n" +
+	"\x04body\"\xf7\a\n" +
 	"\x03Lag\x12\x16\n" +
 	"\x06stream\x18\x01 \x01(\tR\x06stream\x12\x1a\n" +
 	"\bconsumer\x18\x02 \x01(\tR\bconsumer\x12\x18\n" +
@@ -999,7 +1008,9 @@ const file_bellwether_v1_event_proto_rawDesc = "" +
 	"\fpublish_rate\x18\x1b \x01(\x01R\vpublishRate\x12\x19\n" +
 	"\back_rate\x18\x1c \x01(\x01R\aackRate\x12\x1f\n" +
 	"\veta_seconds\x18\x1d \x01(\x01R\n" +
-	"etaSeconds\"\xf4\x02\n" +
+	"etaSeconds\x12\x1d\n" +
+	"\n" +
+	"oldest_seq\x18\x1e \x01(\x04R\toldestSeq\"\xf4\x02\n" +
 	"\x05Error\x121\n" +
 	"\x05class\x18\x01 \x01(\x0e2\x1b.bellwether.v1.FailureClassR\x05class\x12\x12\n" +
 	"\x04code\x18\x02 \x01(\tR\x04code\x126\n" +
