@@ -34,17 +34,21 @@ func (w *Workshop) broken(ctx context.Context, job forecast.Job) (string, error)
 		held, accepted+held, job.AsOf.Format(time.RFC3339), 100*share, 100*w.cfg.HeldShare), nil
 }
 
-// hold is the answer to a job that is not done. Nothing clears the event: the alert ends with the quiet period after the
-// last job that was held.
+// hold is the answer to a job that is not done.
 func (w *Workshop) hold(job forecast.Job, in stage.Message, why string) stage.Result {
 	if why == "" {
 		return stage.Result{}
 	}
-	return stage.Result{Out: []stage.Message{wire.EncodeEvent(event.Event{
-		ID: "training_held." + job.ID, Service: event.Trainer, Instance: w.instance, At: in.Time,
+	return stage.Result{Out: []stage.Message{w.held(job, in, event.Raised,
+		fmt.Sprintf("%s is not trained (%s): %s; the champion goes on serving", job.Series, job.Reason, why))}}
+}
+
+// held says that a series is held back, or is so no more: the next job that is done clears what an earlier one raised.
+func (w *Workshop) held(job forecast.Job, in stage.Message, c event.Condition, text string) stage.Message {
+	return wire.EncodeEvent(event.Event{
+		ID: "training_held." + job.ID + "." + string(c), Service: event.Trainer, Instance: w.instance, At: in.Time,
 		Error: &event.Error{
-			Class: event.DataIntegrity, Code: "training_held", Subject: job.Series.String(), Condition: event.Raised, Severity: event.Warning,
-			Message: fmt.Sprintf("%s is not trained (%s): %s; the champion goes on serving", job.Series, job.Reason, why),
+			Class: event.DataIntegrity, Code: "training_held", Subject: job.Series.String(), Condition: c, Severity: event.Warning, Message: text,
 		},
-	})}}
+	})
 }

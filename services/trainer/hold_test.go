@@ -31,12 +31,16 @@ func TestTrainingIsHeld(t *testing.T) {
 			m := history(800)
 			m.held = tc.held
 			res := handle(t, New(cfg, "t", "v", m, m), tc.in)
-			made, raised := false, false
+			made, raised, cleared := false, false, false
 			for _, out := range res.Out {
 				made = made || out.Subject == wire.Model(pjm)
 				e, err := wire.DecodeEvent(out.Data)
 				raised = raised || err == nil && e.Error != nil && e.Error.Code == "training_held" && e.Error.Condition == event.Raised &&
 					strings.Contains(e.Error.Message, "60 of 168 points")
+				cleared = cleared || err == nil && e.Error != nil && e.Error.Code == "training_held" && e.Error.Condition == event.Cleared
+			}
+			if cleared != tc.want {
+				t.Errorf("cleared %v, want %v", cleared, tc.want)
 			}
 			if made != tc.want || raised == tc.want {
 				t.Errorf("made a model %v, raised %v; want a model %v and otherwise an event", made, raised, tc.want)

@@ -88,6 +88,7 @@ func (w *Workshop) Handle(ctx context.Context, in stage.Message) (stage.Result, 
 		Out: []stage.Message{
 			announce(made.champion, job.ID),
 			w.event(job, in, event.Error{Condition: event.Cleared, Message: fmt.Sprintf("%s is served by %s: %s", job.Series, made.champion.Kind, made.champion.Decision)}),
+			w.held(job, in, event.Cleared, fmt.Sprintf("%s is trained again", job.Series)),
 		},
 	}, nil
 }
