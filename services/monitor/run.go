@@ -61,6 +61,7 @@ func watch(ctx context.Context, n *node.Node, cfg Config, state State, c *contro
 		})
 	})
 	g.Go(func() error { return flush(ctx, n, h) })
+	g.Go(func() error { return newHeadroom(n.Store.Disks, n.Report, n.Log.Named("headroom")).run(ctx) })
 	g.Go(func() error {
 		return (&courier{h: h, client: http.DefaultClient, dead: n.Bus, log: n.Log.Named("courier")}).run(ctx)
 	})

@@ -27,6 +27,9 @@ GRANT{{$.OnCluster}} SELECT ON {{$.Database}}.{{.}} TO {{$.Role $service.Name}};
 {{- end}}
 {{- end}}
 
+-- The monitor also watches the room on the store's disks.
+GRANT{{.OnCluster}} SELECT ON system.disks TO {{.Role "monitor"}};
+
 -- Operators: bellwether status, alerts and sql.
 CREATE ROLE IF NOT EXISTS {{.Role "operator"}}{{.OnCluster}};
 GRANT{{.OnCluster}} SELECT ON {{.Database}}.* TO {{.Role "operator"}} WITH REPLACE OPTION;

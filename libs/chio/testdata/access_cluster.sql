@@ -44,6 +44,9 @@ CREATE ROLE IF NOT EXISTS bellwether_role_monitor ON CLUSTER 'bellwether';
 GRANT ON CLUSTER 'bellwether' INSERT ON bellwether.events TO bellwether_role_monitor WITH REPLACE OPTION;
 GRANT ON CLUSTER 'bellwether' INSERT ON bellwether.alerts TO bellwether_role_monitor;
 
+-- The monitor also watches the room on the store's disks.
+GRANT ON CLUSTER 'bellwether' SELECT ON system.disks TO bellwether_role_monitor;
+
 -- Operators: bellwether status, alerts and sql.
 CREATE ROLE IF NOT EXISTS bellwether_role_operator ON CLUSTER 'bellwether';
 GRANT ON CLUSTER 'bellwether' SELECT ON bellwether.* TO bellwether_role_operator WITH REPLACE OPTION;

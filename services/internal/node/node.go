@@ -90,6 +90,7 @@ func (n *Node) connect(ctx context.Context) error {
 	n.mu.Unlock()
 	n.Report = report.New(n.Service, n.Instance, app.Version, bus, nil)
 	n.app.Go("heartbeat", n.beat)
+	n.app.Go("pressure", n.pressed)
 	return nil
 }
 

@@ -17,7 +17,8 @@ func Codes() []string {
 	return []string{
 		"upstream_unavailable", "upstream_schema", "upstream_rejected",
 		"bad_configuration", "quarantined_observations", "schema_mismatch", "series_broken", "source_silent",
-		"training_failed", "training_held", "store_unavailable", "handler_failed", "dead_letter", UnknownError,
+		"training_failed", "training_held", "store_unavailable", "disk_pressure",
+		"memory_pressure", "oom_kill", "cpu_throttled", "handler_failed", "dead_letter", UnknownError,
 	}
 }
 

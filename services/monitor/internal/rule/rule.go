@@ -27,7 +27,7 @@ const (
 // Names returns every alert name that the monitor raises by itself.
 func Names() []string {
 	return []string{
-		ServiceSilent, ConsumerStalled, ConsumerLagGrowing, SourceStale, ForecastDrift, StateUnreadable, ReceiverDown, alert.FloodName, event.Watchdog,
+		ServiceSilent, ServiceCrashLoop, ConsumerStalled, ConsumerLagGrowing, SourceStale, ForecastDrift, StateUnreadable, ReceiverDown, alert.FloodName, event.Watchdog,
 		ConsumerBlockedAck, ConsumerNotPulling, ConsumerRedeliveryStorm, ConsumerRewind, ConsumerLost, ConsumerGone, ConsumerNoData,
 	}
 }
@@ -42,6 +42,7 @@ const (
 type Set struct {
 	cfg     Config
 	silence *silence
+	crash   *crash
 	stall   *stall
 	growth  *growth // nil when switched off
 	stale   *stale
@@ -55,6 +56,7 @@ func NewSet(cfg Config, start time.Time) *Set {
 	s := &Set{
 		cfg:     cfg,
 		silence: newSilence(cfg, start),
+		crash:   newCrash(),
 		stall:   newStall(cfg),
 		stale:   newStale(cfg),
 		errors:  &errorRule{cfg: cfg},
@@ -72,7 +74,7 @@ func NewSet(cfg Config, start time.Time) *Set {
 func (s *Set) Observe(now, at time.Time, e event.Event) []alert.Signal {
 	switch {
 	case e.Heartbeat != nil:
-		return s.silence.observe(now, e)
+		return append(s.silence.observe(now, e), s.crash.observe(now, at, e)...)
 	case e.Error != nil:
 		return s.errors.observe(at, e)
 	case e.Drift != nil:
@@ -103,7 +105,7 @@ func (s *Set) Tick(now time.Time) []alert.Signal {
 			s.growth.expire(now)
 		}
 	}
-	return s.silence.tick(now)
+	return append(s.silence.tick(now), s.crash.tick(now)...)
 }
 
 // Resume tells the rules that nothing could be heard before now: silence is counted from here.

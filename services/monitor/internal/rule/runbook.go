@@ -22,6 +22,12 @@ func firstStep(name, subject string) string {
 	case ConsumerStalled, ConsumerLagGrowing, ConsumerBlockedAck, ConsumerNotPulling, ConsumerRedeliveryStorm, ConsumerRewind,
 		ConsumerLost, ConsumerGone, ConsumerNoData:
 		return fmt.Sprintf("nats consumer info %s; then the log of the service that reads it", subject)
+	case ServiceCrashLoop:
+		return fmt.Sprintf("what did it say before it died: kubectl logs -l app.kubernetes.io/name=%s --previous --tail=50; kubectl describe pods -l app.kubernetes.io/name=%s", subject, subject)
+	case "memory_pressure", "oom_kill", "cpu_throttled":
+		return fmt.Sprintf("kubectl top pod %s; give its container more, or its service more replicas", subject)
+	case "disk_pressure":
+		return "what takes the room: SELECT table, formatReadableSize(sum(bytes_on_disk)) FROM system.parts WHERE active GROUP BY table ORDER BY sum(bytes_on_disk) DESC; subject " + subject
 	case SourceStale, "upstream_unavailable", "upstream_schema", "upstream_rejected":
 		return fmt.Sprintf("ask the source for the newest data by hand, and read the refresh log: SELECT * FROM v_ingest_runs ORDER BY started_at DESC LIMIT 10; subject %s", subject)
 	case ForecastDrift:
