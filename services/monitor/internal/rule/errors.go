@@ -15,7 +15,7 @@ const UnknownError = "unknown_error"
 // Codes returns the codes of error events that have a runbook of their own.
 func Codes() []string {
 	return []string{
-		"upstream_unavailable", "upstream_schema", "upstream_rejected",
+		"upstream_unavailable", "upstream_schema", "upstream_rejected", "transformation_failed",
 		"bad_configuration", "quarantined_observations", "schema_mismatch", "series_broken", "source_silent",
 		"training_failed", "training_held", "store_unavailable", "disk_pressure",
 		"memory_pressure", "oom_kill", "cpu_throttled", "handler_failed", "dead_letter", UnknownError,

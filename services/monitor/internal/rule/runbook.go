@@ -30,6 +30,8 @@ func firstStep(name, subject string) string {
 		return "what takes the room: SELECT table, formatReadableSize(sum(bytes_on_disk)) FROM system.parts WHERE active GROUP BY table ORDER BY sum(bytes_on_disk) DESC; subject " + subject
 	case SourceStale, "upstream_unavailable", "upstream_schema", "upstream_rejected":
 		return fmt.Sprintf("ask the source for the newest data by hand, and read the refresh log: SELECT * FROM v_ingest_runs ORDER BY started_at DESC LIMIT 10; subject %s", subject)
+	case "transformation_failed":
+		return fmt.Sprintf("SELECT at, message, attributes FROM v_events WHERE code = 'transformation_failed' AND subject = '%s' ORDER BY at DESC LIMIT 5", subject)
 	case ForecastDrift:
 		return fmt.Sprintf("a retraining was asked for; see whether it helps: SELECT target_ts, actual, mean, scaled_error FROM v_scores WHERE series = '%s' ORDER BY target_ts DESC LIMIT 48", subject)
 	case "series_broken", "training_held":
