@@ -142,9 +142,10 @@ func TestServicesKeepWithinTheirRights(t *testing.T) {
 	// The ingestor reads what is sent on the bus, and gives up what it cannot take.
 	send(t, bus, "1", observationOf("2023-04-01T05:00:00Z", "7"))
 	send(t, bus, "2", "nonsense")
-	s.until("the message on the bus", func(ctx context.Context) (bool, error) {
+	s.becomes("SELECT count() FROM v_observations WHERE series = 'scada.north'", "1")
+	s.until("the message that is given up", func(ctx context.Context) (bool, error) {
 		dead, err := bus.DeadLetters(ctx, "ingestor_scada")
-		return len(dead) == 1 && s.number("SELECT count() FROM v_observations WHERE series = 'scada.north'") == "1", err
+		return len(dead) == 1, err
 	})
 	// Requests: one that is answered, and one that a trainer without models refuses.
 	if _, err := bus.Request(t.Context(), wire.Control(event.Forecaster, "get"), []byte(`{"series":["eia.TVA","eia.FPL"]}`)); err != nil {

@@ -70,9 +70,9 @@ func send(t *testing.T, bus *natsio.Bus, id, body string) {
 }
 
 // push sends a body to the source meters and returns the status and the answer.
-func push(t *testing.T, addr, token, name, body string) (int, string) {
+func push(ctx context.Context, t *testing.T, addr, token, name, body string) (int, string) {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+addr+"/v1/sources/meters/observations", strings.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+addr+"/v1/sources/meters/observations", strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -98,8 +98,8 @@ func TestSentObservationsReachTheRecord(t *testing.T) {
 	dir, port := t.TempDir(), freeAddr(t)
 	s := start(t, dir, "--ingestor-sources="+sourcesFile(t, fmt.Sprintf(eiaSource, source)+natsSource+pushSource), "--ingestor-push="+port)
 	body := `{"series":[{"key":"m.1","unit":"kWh","observations":[{"ts":"2024-01-01T05:00:00Z","value":%d},{"ts":"2024-01-01T06:00:00Z","value":2000}]}]}`
-	s.until("the push port", func(context.Context) (bool, error) {
-		status, _ := push(t, port, "t0ken", "k1", fmt.Sprintf(body, 1000))
+	s.until("the push port", func(ctx context.Context) (bool, error) {
+		status, _ := push(ctx, t, port, "t0ken", "k1", fmt.Sprintf(body, 1000))
 		return status == 200, nil
 	})
 	for _, tc := range []struct {
@@ -112,16 +112,14 @@ func TestSentObservationsReachTheRecord(t *testing.T) {
 		{"wrong", "k3", fmt.Sprintf(body, 9000), 401, "Authorization"},
 		{"t0ken", "k4", strings.Replace(body, "2024", "last year", 1), 400, "series"},
 	} {
-		if status, got := push(t, port, tc.token, tc.name, tc.body); status != tc.status || !strings.Contains(got, tc.want) {
+		if status, got := push(t.Context(), t, port, tc.token, tc.name, tc.body); status != tc.status || !strings.Contains(got, tc.want) {
 			t.Errorf("%s: status %d, %s, want %d with %s", tc.name, status, got, tc.status, tc.want)
 		}
 	}
 	for i, v := range []string{"5", "5", "6"} {
 		send(t, s.bus, strconv.Itoa(i), observationOf("2024-01-01T05:00:00Z", v))
 	}
-	s.until("all observations", func(context.Context) (bool, error) {
-		return s.number("SELECT count() FROM v_observations WHERE series LIKE 'meters.%' OR (series LIKE 'scada.%' AND value = 6)") == "3", nil
-	})
+	s.becomes("SELECT count() FROM v_observations WHERE series LIKE 'meters.%' OR (series LIKE 'scada.%' AND value = 6)", "3")
 	for query, want := range map[string]string{
 		"SELECT sum(value) FROM v_observations WHERE series = 'meters.m.1'":            "3.5",
 		"SELECT count() FROM observation_revisions FINAL WHERE series = 'meters.m.1'":  "3",
@@ -133,9 +131,16 @@ func TestSentObservationsReachTheRecord(t *testing.T) {
 			t.Errorf("%s: %s, want %s", query, got, want)
 		}
 	}
-	s.until("the refresh log", func(context.Context) (bool, error) {
-		return s.number("SELECT sum(rows_new) FROM ingest_runs FINAL WHERE source = 'meters'") == "2" &&
-			s.number("SELECT sum(rows_revised) FROM ingest_runs FINAL WHERE source IN ('meters', 'scada')") == "2", nil
+	s.becomes("SELECT sum(rows_new) FROM ingest_runs FINAL WHERE source = 'meters'", "2")
+	s.becomes("SELECT sum(rows_revised) FROM ingest_runs FINAL WHERE source IN ('meters', 'scada')", "2")
+}
+
+// becomes waits until the single number that a query gives is want.
+func (s *stack) becomes(query, want string) {
+	s.t.Helper()
+	s.until(query+" to be "+want, func(ctx context.Context) (bool, error) {
+		_, rows, err := s.store.Query(ctx, query)
+		return err == nil && len(rows) == 1 && fmt.Sprint(rows[0][0]) == want, err
 	})
 }
 

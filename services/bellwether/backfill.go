@@ -71,7 +71,7 @@ func (b *Backfill) work(ctx context.Context, bus *natsio.Bus, bar *bar, req inge
 	var total ingestor.Backfilled
 	moved := time.Now()
 	for {
-		got, err := ask(ctx, bus, req)
+		got, err := askOnce(ctx, bus, req)
 		if errors.Is(err, stage.ErrPermanent) || ctx.Err() != nil {
 			return total, errors.Join(err, ctx.Err())
 		}
@@ -103,7 +103,7 @@ func (b *Backfill) work(ctx context.Context, bus *natsio.Bus, bar *bar, req inge
 	}
 }
 
-func ask(ctx context.Context, bus *natsio.Bus, req ingestor.BackfillRequest) (ingestor.Backfilled, error) {
+func askOnce(ctx context.Context, bus *natsio.Bus, req ingestor.BackfillRequest) (ingestor.Backfilled, error) {
 	var out ingestor.Backfilled
 	in, err := json.Marshal(req)
 	if err != nil {

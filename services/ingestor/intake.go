@@ -59,7 +59,7 @@ func (s *Spec) inputUnit(key string) string {
 }
 
 // Take brings the observations of a body onto the bus and returns when the bus has stored them: those that say something
-// new, in order of time. An error of type inbox.Problems says what is wrong with the body. After any other error the
+// new, in order of time. An error of type inbox.Errors says what is wrong with the body. After any other error the
 // sender repeats it; what was stored already is not said twice.
 //
 // name identifies the request: the same name with the same body is answered once and remembered. Empty remembers nothing.

@@ -26,7 +26,7 @@ const (
 
 // pushError is the body of an answer that refuses a request: what is wrong, field by field.
 type pushError struct {
-	Errors inbox.Problems `json:"errors"`
+	Errors inbox.Errors `json:"errors"`
 }
 
 // PushHandler serves POST /v1/sources/{source}/observations for the sources of kind push. It answers 200 after the bus
@@ -66,7 +66,7 @@ func (g *Ingestor) push(w http.ResponseWriter, req *http.Request) {
 	ctx, cancel := context.WithTimeout(req.Context(), takeTimeout)
 	defer cancel()
 	taken, err := r.Take(ctx, name, body)
-	problems, wrong := errors.AsType[inbox.Problems](err)
+	problems, wrong := errors.AsType[inbox.Errors](err)
 	switch {
 	case err == nil:
 		answer(w, http.StatusOK, taken)
@@ -157,9 +157,12 @@ func (g *Ingestor) servePush(ctx context.Context, l net.Listener) error {
 	// Requests in hand are answered first.
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
-	if err := srv.Shutdown(last); err != nil {
+	err := srv.Shutdown(last)
+	if served := <-done; !errors.Is(served, http.ErrServerClosed) {
+		err = errors.Join(err, served)
+	}
+	if err != nil {
 		return fmt.Errorf("push: %w", err)
 	}
-	<-done
 	return nil
 }

@@ -89,7 +89,7 @@ func (r *Runner) subscription() stage.Subscription {
 	}
 	s.Handler = stage.HandlerFunc(func(ctx context.Context, in stage.Message) (stage.Result, error) {
 		_, err := r.Take(ctx, "", in.Data)
-		if problems, wrong := errors.AsType[inbox.Problems](err); wrong {
+		if problems, wrong := errors.AsType[inbox.Errors](err); wrong {
 			return stage.Result{}, fmt.Errorf("%s: %w: %w", r.spec.Name, problems, stage.ErrPermanent)
 		}
 		return stage.Result{}, err

@@ -28,11 +28,11 @@ type Problem struct {
 	Fix     string `json:"fix"`
 }
 
-// Problems are all that is wrong with a body; the first of them when there are many.
-type Problems []Problem
+// Errors are all that is wrong with a body; the first of them when there are many.
+type Errors []Problem
 
 // Error returns the first problem and how many more there are.
-func (p Problems) Error() string {
+func (p Errors) Error() string {
 	text := p[0].Field + ": " + p[0].Problem + "; " + p[0].Fix
 	if more := len(p) - 1; more > 0 {
 		text += fmt.Sprintf(" (and %d more)", more)
@@ -64,16 +64,16 @@ type observation struct {
 	Value json.RawMessage `json:"value"`
 }
 
-// Decode returns the rows of a body by key. Its error is of type Problems.
+// Decode returns the rows of a body by key. Its error is of type Errors.
 func Decode(body []byte, terms Terms) (map[string]source.Rows, error) {
 	var m message
 	dec := json.NewDecoder(bytes.NewReader(body))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(&m); err != nil {
-		return nil, Problems{shape(err)}
+		return nil, Errors{shape(err)}
 	}
 	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return nil, Problems{{"body", "there is more after the JSON object", "send one object"}}
+		return nil, Errors{{"body", "there is more after the JSON object", "send one object"}}
 	}
 	r := reader{terms: terms, times: localtime.New(terms.Time)}
 	if len(m.Series) == 0 {
@@ -113,7 +113,7 @@ func Decode(body []byte, terms Terms) (map[string]source.Rows, error) {
 type reader struct {
 	terms    Terms
 	times    *localtime.Reader
-	problems Problems
+	problems Errors
 	n        int
 }
 

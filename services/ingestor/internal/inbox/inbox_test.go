@@ -71,7 +71,7 @@ func TestProblems(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := inbox.Decode([]byte(tc.body), terms())
-			problems, ok := errors.AsType[inbox.Problems](err)
+			problems, ok := errors.AsType[inbox.Errors](err)
 			if !ok || problems[0].Field != tc.field || !strings.Contains(problems[0].Problem, tc.problem) || problems[0].Fix == "" {
 				t.Errorf("error %#v, want %s: %s", err, tc.field, tc.problem)
 			}
@@ -79,7 +79,7 @@ func TestProblems(t *testing.T) {
 	}
 	many := obs(strings.TrimSuffix(strings.Repeat(`{"value":1},`, 500), ","))
 	_, err := inbox.Decode([]byte(many), terms())
-	if problems, _ := errors.AsType[inbox.Problems](err); len(problems) != 20 {
+	if problems, _ := errors.AsType[inbox.Errors](err); len(problems) != 20 {
 		t.Errorf("%d problems told of 500, want the first 20", len(problems))
 	}
 }
@@ -90,8 +90,8 @@ func FuzzDecode(f *testing.F) {
 	f.Add([]byte(`{"series":[{"key":"a","observations":[{"ts":"2024-01-01 24:00","value":1e308}]}]}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		rows, err := inbox.Decode(body, terms())
-		if _, ok := errors.AsType[inbox.Problems](err); err != nil && !ok {
-			t.Fatalf("error %v is not Problems", err)
+		if _, ok := errors.AsType[inbox.Errors](err); err != nil && !ok {
+			t.Fatalf("error %v is not Errors", err)
 		}
 		for key, r := range rows {
 			for _, o := range r.Obs {
