@@ -8,6 +8,8 @@ import (
 	"slices"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/bellwether-forecast/bellwether/libs/series"
 	"github.com/bellwether-forecast/bellwether/libs/wire"
 	"github.com/bellwether-forecast/bellwether/services/ingestor/internal/source"
@@ -61,6 +63,20 @@ func (r *Runner) loadCursor(ctx context.Context, id series.ID) (cursor, error) {
 		return cursor{}, fmt.Errorf("cursor of %s: version %d, want %d: %w", id, c.Version, cursorVersion, ErrConfig)
 	}
 	return c, nil
+}
+
+// loadCursors returns the cursors of keys, in their order.
+func (r *Runner) loadCursors(ctx context.Context, keys []string) ([]cursor, error) {
+	out := make([]cursor, len(keys))
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(inFlight)
+	for i, key := range keys {
+		group.Go(func() (err error) {
+			out[i], err = r.loadCursor(ctx, r.id(key))
+			return err
+		})
+	}
+	return out, group.Wait()
 }
 
 func (r *Runner) saveCursor(ctx context.Context, id series.ID, c cursor) error {

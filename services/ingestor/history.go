@@ -113,13 +113,18 @@ func (r *Runner) Backfill(ctx context.Context, req BackfillRequest) (Backfilled,
 	run := newRun(r.spec.Name, started.Truncate(time.Millisecond), started)
 	run.isBackfill()
 	run.record.Series = uint32(len(keys))
-	cursors := make([]cursor, len(keys))
-	for i, key := range keys {
-		if cursors[i], err = r.loadCursor(ctx, r.id(key)); err != nil {
-			return Backfilled{}, err
-		}
-		if req.Again {
+	cursors, err := r.loadCursors(ctx, keys)
+	if err != nil {
+		return Backfilled{}, err
+	}
+	if req.Again {
+		forgotten := map[string]cursor{}
+		for i, key := range keys {
 			cursors[i].Filled = empty(cursors[i].Filled, want)
+			forgotten[key] = cursors[i]
+		}
+		if err := r.saveCursors(ctx, forgotten); err != nil { // not all of it may be filled by this request
+			return Backfilled{}, err
 		}
 	}
 	deadline := started.Add(backfillBudget)
@@ -220,7 +225,7 @@ func (r *Runner) checkBackfill(req BackfillRequest) (span, []string, error) {
 		return want, r.keys, nil
 	}
 	for _, key := range req.Series {
-		if !slices.Contains(r.keys, key) {
+		if !r.known[key] {
 			return bad("series: %q is not a series of %s; use some of %s, or add it to the source first", key, r.spec.Name, strings.Join(r.keys[:min(len(r.keys), 20)], ", "))
 		}
 	}

@@ -181,24 +181,31 @@ func (c counting) Put(ctx context.Context, key string, value []byte) error {
 // One request does not hold up refreshes: it ends when its time is over, with what it did.
 func TestBackfillEndsInTime(t *testing.T) {
 	const hours = 20000
-	r, _ := newRunner(t, testConfig("PJM"), history(hours))
+	r, _ := newRunner(t, testConfig("PJM", "TVA"), history(hours))
+	r.spec.Concurrency = 1
 	now := at(0)
 	r.deps.Now = func() time.Time { now = now.Add(3 * time.Second); return now }
-	var done []int
-	for {
-		got, err := r.Backfill(t.Context(), asked(hours))
-		if err != nil {
-			t.Fatal(err)
+	for _, again := range []bool{false, true} { // again it is all of it too, not what the first request comes to
+		var done []int
+		fetched, req := uint64(0), asked(hours)
+		req.Again = again
+		for {
+			got, err := r.Backfill(t.Context(), req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			req.Again = false
+			fetched += got.Fetched
+			if done = append(done, got.Done); got.Done == got.Hours {
+				break
+			}
+			if len(done) > 1 && done[len(done)-2] >= got.Done {
+				t.Fatalf("no progress: %v", done)
+			}
 		}
-		if done = append(done, got.Done); got.Done == got.Hours {
-			break
+		if len(done) < 2 || fetched != 2*hours {
+			t.Errorf("again %t: %d rows in steps of %v, want %d in several", again, fetched, done, 2*hours)
 		}
-		if len(done) > 1 && done[len(done)-2] >= got.Done {
-			t.Fatalf("no progress: %v", done)
-		}
-	}
-	if len(done) < 2 {
-		t.Errorf("all done at once: %v", done)
 	}
 }
 

@@ -19,7 +19,7 @@ import (
 type intake struct {
 	run    *run              // what came since the last line of the refresh log
 	seen   map[string]cursor // cursors of all series known, for their age; nil before they are loaded
-	listed []string          // keys of a source that takes every key, as they are saved
+	listed []string          // keys of a source that takes every key, as they are saved: sorted
 }
 
 // Taken is what became of observations that were sent.
@@ -46,7 +46,7 @@ func (r *Runner) terms() (inbox.Terms, error) {
 	return inbox.Terms{Time: format, Step: step, Has: r.has, Unit: r.spec.inputUnit}, err
 }
 
-func (r *Runner) has(key string) bool { return r.keys == nil || slices.Contains(r.keys, key) }
+func (r *Runner) has(key string) bool { return r.keys == nil || r.known[key] }
 
 // inputUnit returns the unit in which values of a series come.
 func (s *Spec) inputUnit(key string) string {
@@ -96,13 +96,13 @@ func (r *Runner) take(ctx context.Context, rows map[string]source.Rows) (Taken, 
 		return Taken{}, err
 	}
 	keys := slices.Sorted(maps.Keys(rows))
+	loaded, err := r.loadCursors(ctx, keys)
+	if err != nil {
+		return Taken{}, err
+	}
 	cursors := make(map[string]cursor, len(keys))
-	for _, key := range keys {
-		c, err := r.loadCursor(ctx, r.id(key))
-		if err != nil {
-			return Taken{}, err
-		}
-		cursors[key] = c
+	for i, key := range keys {
+		cursors[key] = loaded[i]
 	}
 	run := r.openRun()
 	f := Fetched{Keys: r.steps.Apply(rows, keys), Pages: 1}
@@ -152,10 +152,11 @@ func (r *Runner) Flush(ctx context.Context) error {
 	if err := r.recall(ctx); err != nil {
 		return err
 	}
-	run := r.openRun()
+	if _, err = r.finish(ctx, r.openRun(), r.intake.seen, nil); err != nil {
+		return err // what it counts is in the next line
+	}
 	r.intake.run = nil
-	_, err = r.finish(ctx, run, r.intake.seen, nil)
-	return err
+	return nil
 }
 
 // recall loads the cursors of the series that are known, so that one that has fallen silent is missed after a restart.
@@ -176,21 +177,24 @@ func (r *Runner) recall(ctx context.Context) error {
 		}
 		keys = r.intake.listed
 	}
-	seen := map[string]cursor{}
-	for _, key := range keys {
-		c, err := r.loadCursor(ctx, r.id(key))
-		if err != nil {
-			return err
-		}
-		seen[key] = c
+	loaded, err := r.loadCursors(ctx, keys)
+	if err != nil {
+		return err
 	}
-	r.intake.seen = seen
+	r.intake.seen = make(map[string]cursor, len(keys))
+	for i, key := range keys {
+		r.intake.seen[key] = loaded[i]
+	}
 	return nil
 }
 
 // list saves the keys of a source that takes every key when there are new ones.
 func (r *Runner) list(ctx context.Context, keys []string) error {
-	if r.keys != nil || !slices.ContainsFunc(keys, func(k string) bool { return !slices.Contains(r.intake.listed, k) }) {
+	unlisted := func(key string) bool {
+		_, there := slices.BinarySearch(r.intake.listed, key)
+		return !there
+	}
+	if r.keys != nil || !slices.ContainsFunc(keys, unlisted) {
 		return nil
 	}
 	all := slices.Sorted(maps.Keys(r.intake.seen))
@@ -202,6 +206,17 @@ func (r *Runner) list(ctx context.Context, keys []string) error {
 		return fmt.Errorf("series of %s: %w", r.spec.Name, err)
 	}
 	r.intake.listed = all
+	return nil
+}
+
+// forget drops what is known of the series: another replica may have taken observations meanwhile.
+func (r *Runner) forget(ctx context.Context) error {
+	unlock, err := r.lock(ctx)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	r.intake = intake{}
 	return nil
 }
 
@@ -222,7 +237,7 @@ func (r *Runner) receive(ctx context.Context) error {
 	}
 }
 
-// tryFlush flushes; what could not be written is in the next line.
+// tryFlush flushes, and logs what came of it.
 func (r *Runner) tryFlush(ctx context.Context) {
 	if err := r.Flush(ctx); err != nil && ctx.Err() == nil {
 		r.deps.Log.Error("refresh log not written", zap.String("source", r.spec.Name), zap.Error(err))

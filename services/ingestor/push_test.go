@@ -1,6 +1,7 @@
 package ingestor
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"io"
@@ -18,6 +19,7 @@ import (
 
 	"github.com/bellwether-forecast/bellwether/libs/event"
 	"github.com/bellwether-forecast/bellwether/libs/series"
+	"github.com/bellwether-forecast/bellwether/libs/stage"
 )
 
 // pushSpec describes a source of kind push for these keys, whose token is "t0ken".
@@ -214,6 +216,27 @@ func TestPushWhileTheBusIsAway(t *testing.T) {
 		t.Errorf("status %d, answer %v, ids %v, want %v", status, got, p.ids, ids)
 	}
 }
+
+// What could not be written to the refresh log is in its next line.
+func TestRefreshLogWaitsForTheStore(t *testing.T) {
+	g, p := pushed(t, pushSpec(t, "a", "b"), 3)
+	r := g.runners[0]
+	send(t, g, first, nil)
+	r.deps.Sink = refusing{}
+	if err := r.Flush(t.Context()); err == nil {
+		t.Fatal("no error of a store that is away")
+	}
+	r.deps.Sink = p
+	send(t, g, second, nil)
+	if err := r.Flush(t.Context()); err != nil || len(p.runs) != 1 || p.runs[0].New != 4 || p.runs[0].Revised != 1 || p.runs[0].Fetched != 6 {
+		t.Errorf("error %v, refresh log %+v", err, p.runs)
+	}
+}
+
+// refusing is a store that is away.
+type refusing struct{}
+
+func (refusing) Write(context.Context, string, []stage.Row) error { return errors.New("away") }
 
 func TestOnlyTheLeaderTakes(t *testing.T) {
 	g, _ := pushed(t, pushSpec(t, "a"), 3)

@@ -38,12 +38,12 @@ func (r *Runner) Refresh(ctx context.Context, asOf time.Time) (record.IngestRun,
 	}
 	run := newRun(r.spec.Name, asOf.UTC().Truncate(time.Millisecond), started.UTC()) // the store keeps milliseconds
 	cursors := make(map[string]cursor, len(r.keys))
-	for _, key := range r.keys {
-		c, err := r.loadCursor(ctx, r.id(key))
-		if err != nil {
-			return r.finish(ctx, run, cursors, err)
-		}
-		cursors[key] = c
+	loaded, err := r.loadCursors(ctx, r.keys)
+	if err != nil {
+		return r.finish(ctx, run, cursors, err)
+	}
+	for i, key := range r.keys {
+		cursors[key] = loaded[i]
 	}
 	return r.finish(ctx, run, cursors, r.refresh(ctx, run, cursors))
 }

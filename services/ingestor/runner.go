@@ -22,7 +22,8 @@ import (
 // Runner brings the series of one source onto the bus. It is safe for concurrent use; refreshes come one at a time.
 type Runner struct {
 	spec    Spec
-	keys    []string // to publish; empty when every key is taken
+	keys    []string        // to publish; nil when every key is taken
+	known   map[string]bool // keys as a set
 	steps   prep.Pipeline
 	deps    Deps
 	source  Source // nil for a source that is sent observations
@@ -47,6 +48,10 @@ func assemble(spec Spec, deps Deps, m *metrics, shared upstreams) (*Runner, erro
 	r := &Runner{spec: spec, keys: spec.keys(), deps: deps, source: deps.Source, metrics: m, turn: make(chan struct{}, 1)}
 	if spec.any() && !spec.pulled() {
 		r.keys = nil
+	}
+	r.known = make(map[string]bool, len(r.keys))
+	for _, key := range r.keys {
+		r.known[key] = true
 	}
 	var err error
 	if r.steps, err = spec.pipeline(); err != nil {

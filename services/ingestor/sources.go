@@ -120,6 +120,11 @@ func sum(runs []record.IngestRun) record.IngestRun {
 
 // lead polls the sources that are asked and takes what the others are sent, until ctx is done. One replica leads.
 func (g *Ingestor) lead(ctx context.Context, consume func(ctx context.Context, r *Runner) error) error {
+	for _, r := range g.runners {
+		if err := r.forget(ctx); err != nil {
+			return nil //nolint:nilerr // it is over before it began
+		}
+	}
 	g.leading.Store(true)
 	defer g.leading.Store(false)
 	group, ctx := errgroup.WithContext(ctx)

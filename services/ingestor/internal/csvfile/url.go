@@ -34,7 +34,7 @@ func (f *File) download(ctx context.Context) (map[string][]line, error) {
 	return backoff.Retry(ctx, func() (map[string][]line, error) {
 		lines, err := f.get(ctx)
 		if err != nil && !errors.Is(err, source.ErrUnavailable) {
-			return nil, backoff.Permanent(err) //nolint:wrapcheck // it marks our own error
+			return nil, backoff.Permanent(err)
 		}
 		return lines, err
 	}, backoff.WithBackOff(waits), backoff.WithMaxTries(tries))
