@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -178,10 +179,10 @@ func testConfig(areas ...string) Config {
 func newRunner(t *testing.T, cfg Config, src Source) (*Runner, *pipe) {
 	t.Helper()
 	p := &pipe{cursors: map[string][]byte{}, raised: map[string]event.Error{}}
-	clock := at(0)
+	var ticks atomic.Int64
 	r, err := New(cfg, Deps{
 		Publisher: p, Sink: p, Cursors: p, Reporter: p, Source: src,
-		Now: func() time.Time { clock = clock.Add(time.Second); return clock },
+		Now: func() time.Time { return at(0).Add(time.Duration(ticks.Add(1)) * time.Second) },
 	})
 	if err != nil {
 		t.Fatal(err)
