@@ -122,7 +122,7 @@ func sum(runs []record.IngestRun) record.IngestRun {
 func (g *Ingestor) lead(ctx context.Context, consume func(ctx context.Context, r *Runner) error) error {
 	for _, r := range g.runners {
 		if err := r.forget(ctx); err != nil {
-			return nil //nolint:nilerr // it is over before it began
+			return nil
 		}
 	}
 	g.leading.Store(true)
