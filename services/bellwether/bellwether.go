@@ -31,7 +31,9 @@ type Commands struct {
 	Up         Up         `cmd:"" help:"Run the pipeline: all five services with the embedded bus and store, or a part of it."`
 	Demo       Demo       `cmd:"" help:"Show the whole pipeline at work on replayed demand, with one fault of each kind."`
 	Status     Status     `cmd:"" help:"Show services, backlogs, series, forecasts and open alerts."`
-	Alerts     Alerts     `cmd:"" help:"Print open alerts, then follow new ones."`
+	Alerts     Alerts     `cmd:"" help:"Print open alerts, then follow new ones; list, show, acknowledge and explain them."`
+	Silence    Silence    `cmd:"" help:"Hold back alerts for a time: add, list and expire silences."`
+	Rules      Rules      `cmd:"" help:"Check a file of alert rules, play scenarios against it, show the defaults."`
 	SQL        SQL        `cmd:"" help:"Ask the record a question."`
 	DLQ        DLQ        `cmd:"" help:"Look at messages that were given up, and replay or discard them."`
 	Quarantine Quarantine `cmd:"" help:"Look at observations that were kept back, and release or discard them."`

@@ -146,7 +146,7 @@ func followAlerts(ctx context.Context, a *app.App, bus *natsio.Bus) *alertLog {
 
 func (l *alertLog) add(m stage.Message) error {
 	alert, err := wire.DecodeAlert(m.Data)
-	if err != nil {
+	if err != nil || alert.Name == event.Watchdog {
 		return err
 	}
 	l.mu.Lock()

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"time"
 
@@ -174,79 +173,4 @@ func (p *Provision) Run(ctx context.Context, out Output) error {
 		fmt.Fprintln(out.Out, "streams, buckets and schedules are as they should be")
 	}
 	return err
-}
-
-// Alerts prints alerts.
-type Alerts struct {
-	Connection `embed:""`
-	Follow     bool `help:"Go on printing transitions as they happen." default:"true" negatable:""`
-	JSON       bool `help:"Print JSON, one alert a line."`
-}
-
-// Run implements the command.
-func (a *Alerts) Run(ctx context.Context, out Output) error {
-	if err := a.open(ctx, out); err != nil {
-		if !a.Follow {
-			return err
-		}
-		// The bus may have something to say about it.
-		fmt.Fprintln(out.Err, "bellwether: open alerts are not known:", err)
-	}
-	if !a.Follow {
-		return nil
-	}
-	bus, err := a.bus(ctx)
-	if err != nil {
-		return err
-	}
-	defer bus.Close()
-	err = bus.Follow(ctx, natsio.FollowOptions{Stream: wire.StreamAlert, Subjects: []string{wire.AllAlerts}, From: natsio.FromNew}, func(m stage.Message) error {
-		alert, err := wire.DecodeAlert(m.Data)
-		if err != nil {
-			return err
-		}
-		return a.print(out.Out, alert)
-	})
-	if ctx.Err() != nil {
-		return nil
-	}
-	return err
-}
-
-func (a *Alerts) open(ctx context.Context, out Output) error {
-	store, err := a.store(ctx)
-	if err != nil {
-		return err
-	}
-	defer store.Close()
-	open, err := store.OpenAlerts(ctx)
-	if err != nil {
-		return err
-	}
-	if len(open) == 0 && !a.JSON {
-		fmt.Fprintln(out.Out, "no open alerts")
-	}
-	for _, alert := range open {
-		if err := a.print(out.Out, alert); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (a *Alerts) print(w io.Writer, alert event.Alert) error {
-	if a.JSON {
-		m, err := wire.EncodeAlert(alert)
-		if err == nil {
-			_, err = fmt.Fprintf(w, "%s\n", m.Data)
-		}
-		return err
-	}
-	_, err := fmt.Fprintln(w, alertLine(alert))
-	return err
-}
-
-// alertLine is an alert in one line for people.
-func alertLine(a event.Alert) string {
-	return fmt.Sprintf("%s  %-8s %-8s %s: %s (%s)", a.At.UTC().Format(time.TimeOnly), a.State, a.Severity, a.Name, a.Summary, a.Cause)
 }

@@ -17,6 +17,9 @@ import (
 // ioTimeout bounds one publish or write of Flush: a store that hangs must not keep the monitor from watching.
 const ioTimeout = 4 * time.Second
 
+// scanEvery is the least time between two looks at everything open, however often Flush is woken.
+const scanEvery = 100 * time.Millisecond
+
 // Flush lets time pass and says everything that is decided and not yet said. It is to be called about once a second.
 //
 // The bus is told before the store: an alert that the store is down must not wait for the store. Both are told again
@@ -79,6 +82,18 @@ func (h *Handler) Tick(ctx context.Context) (stage.Result, error) {
 		h.resume(now)
 	}
 	h.ticked = now
+	if passed := now.Sub(h.scanned); passed < 0 || passed >= scanEvery {
+		h.scanned = now
+		h.pass(now)
+	}
+	if err := h.save(ctx); err != nil {
+		return stage.Result{}, err
+	}
+	return h.offer()
+}
+
+// pass applies the passing of time to everything that it may change.
+func (h *Handler) pass(now time.Time) {
 	if !now.Before(h.settled) {
 		h.observe(now, h.rules.Tick(now))
 		h.observe(now, h.own.Tick(now))
@@ -86,10 +101,6 @@ func (h *Handler) Tick(ctx context.Context) (stage.Result, error) {
 	}
 	h.say(now, h.desk.Tick(exact(now)))
 	h.notify.Tick(exact(now))
-	if err := h.save(ctx); err != nil {
-		return stage.Result{}, err
-	}
-	return h.offer()
 }
 
 // offer returns what is not yet said, in the order in which it was decided.

@@ -49,6 +49,8 @@ type Handler struct {
 	settled time.Time           // until then nothing follows from the passing of time
 	ticked  time.Time           // last tick
 	groups  map[string]struct{} // groups of receivers to keep
+	woken   chan struct{}       // see Woken
+	scanned time.Time           // when the passing of time was last applied
 	barked  int64               // the watchdog's last word, in intervals since 1970
 
 	flushing sync.Mutex // one Flush at a time
@@ -85,6 +87,7 @@ func New(cfg Config, state State, now func() time.Time) (*Handler, error) {
 		outbox:  map[string][]unsaid{},
 		dirty:   map[string]struct{}{},
 		groups:  map[string]struct{}{},
+		woken:   make(chan struct{}, 1),
 		stale:   true,
 	}
 	if err := h.use(book); err != nil {
@@ -184,7 +187,7 @@ func (h *Handler) observe(now time.Time, signals []alert.Signal) {
 func (h *Handler) queue(now time.Time, transitions []event.Alert) {
 	for _, a := range transitions {
 		if a.State == event.Firing {
-			a.Evidence = h.seen.For(&a, h.desk.Open())
+			a.Evidence = h.seen.For(&a, h.desk.Above(&a))
 		}
 		h.say(now, h.desk.Take(exact(now), a))
 	}
@@ -197,8 +200,17 @@ func (h *Handler) say(now time.Time, what []desk.Say) {
 		h.outbox[fp] = append(h.outbox[fp], unsaid{Alert: s.Alert, Published: !s.Tell})
 		h.dirty[fp] = struct{}{}
 		h.notify.Take(exact(now), s.Alert, s.Tell)
+		if s.Tell {
+			select {
+			case h.woken <- struct{}{}:
+			default:
+			}
+		}
 	}
 }
+
+// Woken receives when there is something to tell that should not wait for the next turn of Flush.
+func (h *Handler) Woken() <-chan struct{} { return h.woken }
 
 // exact returns a time as the record keeps it, in milliseconds.
 func exact(t time.Time) time.Time { return t.UTC().Truncate(time.Millisecond) }

@@ -80,6 +80,7 @@ func flush(ctx context.Context, n *node.Node, h *Handler) error {
 	for {
 		select {
 		case <-t.C:
+		case <-h.Woken():
 		case <-ctx.Done():
 			return nil
 		}

@@ -81,6 +81,8 @@ type Act struct {
 	Bus       string       `yaml:"bus,omitempty"`     // "down" or "up"
 	Store     string       `yaml:"store,omitempty"`   // "down" or "up"
 	Receiver  *ActReceiver `yaml:"receiver,omitempty"`
+
+	Tolerate bool `yaml:"tolerate,omitempty"` // an ack or expire of what is not there is no error
 }
 
 // ActBeat is a heartbeat.
@@ -267,7 +269,7 @@ func (s Scenario) Play(ctx context.Context, rules []byte) (Played, error) {
 	for t := time.Duration(0); t <= s.End; t += time.Second {
 		m.clock = m.start.Add(t)
 		for len(all) > 0 && all[0].at <= t {
-			if err := m.act(ctx, all[0].act); err != nil {
+			if err := m.act(ctx, all[0].act); err != nil && !all[0].act.Tolerate {
 				return Played{}, fmt.Errorf("%s: at %s: %w", s.Name, t, err)
 			}
 			all = all[1:]

@@ -42,6 +42,10 @@ func (e *Engine) Observe(now time.Time, s Signal) []event.Alert {
 		o.take(now, s)
 		return append(out, e.fire(now, o))
 	}
+	if o.Policy != s.Policy {
+		// What time makes of the alert after a restart depends on it.
+		e.changed[fp] = struct{}{}
+	}
 	o.take(now, s)
 	switch {
 	case o.Phase == Clearing:

@@ -79,6 +79,7 @@ type Desk struct {
 	active   []Silence // those that silence now, by ID
 
 	cases   map[string]*Case
+	about   map[string]map[string]*Case // those that stand, by component and fingerprint
 	changed map[string]struct{}
 	timed   map[string]struct{} // cases that time alone may change
 	stale   bool                // the cases may not be as what holds them back would have it
@@ -88,7 +89,7 @@ type Desk struct {
 
 // New returns a desk without cases. cfg must be valid.
 func New(cfg Config) *Desk {
-	d := &Desk{silences: map[string]Silence{}, cases: map[string]*Case{}, changed: map[string]struct{}{}, timed: map[string]struct{}{}}
+	d := &Desk{silences: map[string]Silence{}, cases: map[string]*Case{}, about: map[string]map[string]*Case{}, changed: map[string]struct{}{}, timed: map[string]struct{}{}}
 	d.SetConfig(cfg)
 	return d
 }
@@ -133,7 +134,7 @@ func (d *Desk) Take(now time.Time, a event.Alert) []Say {
 	if c.Ack != nil && c.Ack.AlertID == a.ID {
 		c.Ack = nil
 	}
-	d.unindex(fp)
+	d.unindex(fp, &a)
 	out := d.settle(now, fp, c)
 	if !slices.ContainsFunc(out, func(s Say) bool { return s.Alert.ID == a.ID && s.Alert.State == event.Resolved }) {
 		// Nobody is told, now or ever; the record is.

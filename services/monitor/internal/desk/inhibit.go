@@ -121,6 +121,11 @@ func (i *inhibitor) source(a *event.Alert) string {
 }
 
 func (d *Desk) index(fp string, a *event.Alert) {
+	component := pipeline.Component(a)
+	if d.about[component] == nil {
+		d.about[component] = map[string]*Case{}
+	}
+	d.about[component][fp] = d.cases[fp]
 	for _, i := range d.inhibits {
 		i.remove(fp)
 		if i.add(fp, a) {
@@ -129,7 +134,11 @@ func (d *Desk) index(fp string, a *event.Alert) {
 	}
 }
 
-func (d *Desk) unindex(fp string) {
+func (d *Desk) unindex(fp string, a *event.Alert) {
+	component := pipeline.Component(a)
+	if delete(d.about[component], fp); len(d.about[component]) == 0 {
+		delete(d.about, component)
+	}
 	for _, i := range d.inhibits {
 		if i.remove(fp) {
 			d.stale = true

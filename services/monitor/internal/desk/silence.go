@@ -60,7 +60,7 @@ func (s Silence) At(t time.Time) bool { return !t.Before(s.Start) && t.Before(s.
 // SetSilence adds or replaces a silence. It must be valid. The next Tick applies it.
 func (d *Desk) SetSilence(s Silence) {
 	d.silences[s.ID] = s
-	d.next = time.Time{}
+	d.next, d.stale, d.active = time.Time{}, true, nil
 }
 
 // Silence returns the silence with an ID.

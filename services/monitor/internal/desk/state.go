@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/bellwether-forecast/bellwether/libs/event"
+	"github.com/bellwether-forecast/bellwether/services/monitor/internal/pipeline"
 )
 
 // Errors of Acknowledge.
@@ -57,11 +58,19 @@ func (c Case) Keep() (Case, bool) {
 	return c, c.Told != nil || c.Open != nil || c.Flap || len(c.Fired) > 0
 }
 
-// Open returns the occurrences that stand, in no order. They are the desk's own: not to be changed.
-func (d *Desk) Open() []*event.Alert {
-	out := make([]*event.Alert, 0, len(d.cases))
-	for _, c := range d.cases {
-		if c.Open != nil {
+// maxAbout bounds what Above looks at for each component: more alerts of one component say nothing more.
+const maxAbout = 100
+
+// Above returns occurrences that stand of what a depends on, in no order; of many about the same, some. They are the
+// desk's own: not to be changed.
+func (d *Desk) Above(a *event.Alert) []*event.Alert {
+	var out []*event.Alert
+	for _, component := range pipeline.Above(pipeline.Component(a)) {
+		n := 0
+		for _, c := range d.about[component] {
+			if n++; n > maxAbout {
+				break
+			}
 			out = append(out, c.Open)
 		}
 	}
@@ -88,6 +97,7 @@ func (d *Desk) Reset() {
 	clear(d.changed)
 	clear(d.timed)
 	clear(d.silences)
+	clear(d.about)
 	d.active = nil
 	d.SetConfig(d.cfg)
 }

@@ -70,13 +70,14 @@ type Group struct {
 type Dispatcher struct {
 	receivers map[string]Receiver
 	routes    []Route
-	groups    map[string]*Group // by ID
+	groups    map[string]*Group          // by ID
+	holders   map[string]map[string]bool // IDs of the groups that hold an alert, by fingerprint
 	changed   map[string]struct{}
 }
 
 // New returns a dispatcher without groups. The configuration must be valid.
 func New(receivers []Receiver, routes []Route) *Dispatcher {
-	d := &Dispatcher{groups: map[string]*Group{}, changed: map[string]struct{}{}}
+	d := &Dispatcher{groups: map[string]*Group{}, holders: map[string]map[string]bool{}, changed: map[string]struct{}{}}
 	d.SetConfig(receivers, routes)
 	return d
 }
@@ -114,8 +115,8 @@ func (d *Dispatcher) Take(now time.Time, a event.Alert, told bool) {
 		d.update(g, a, told)
 	}
 	// Groups of other routes that know it: the routes or the labels changed.
-	for id, g := range d.groups {
-		if !seen[id] && g.Members[a.Fingerprint] != nil {
+	for id := range d.holders[a.Fingerprint] {
+		if g := d.groups[id]; g != nil && !seen[id] && g.Members[a.Fingerprint] != nil {
 			d.update(g, a, told)
 		}
 	}
@@ -145,6 +146,7 @@ func (d *Dispatcher) update(g *Group, a event.Alert, told bool) {
 			return
 		}
 		g.Members[a.Fingerprint] = &Member{Alert: a, Held: !told}
+		d.hold(a.Fingerprint, g.ID())
 		return
 	}
 	same := m.Alert.ID == a.ID
@@ -164,12 +166,30 @@ func (d *Dispatcher) update(g *Group, a event.Alert, told bool) {
 	}
 }
 
+func (d *Dispatcher) hold(fingerprint, id string) {
+	if d.holders[fingerprint] == nil {
+		d.holders[fingerprint] = map[string]bool{}
+	}
+	d.holders[fingerprint][id] = true
+}
+
+func (d *Dispatcher) release(fingerprint, id string) {
+	if delete(d.holders[fingerprint], id); len(d.holders[fingerprint]) == 0 {
+		delete(d.holders, fingerprint)
+	}
+}
+
 // Tick decides what is due at now. A group that waits for a delivery is looked at after it.
 func (d *Dispatcher) Tick(now time.Time) {
-	for _, id := range slices.Sorted(maps.Keys(d.groups)) {
-		if g := d.groups[id]; g.Pending == nil && !now.Before(g.Due) {
-			d.look(now, id, g)
+	var due []string
+	for id, g := range d.groups {
+		if g.Pending == nil && !now.Before(g.Due) {
+			due = append(due, id)
 		}
+	}
+	slices.Sort(due)
+	for _, id := range due {
+		d.look(now, id, d.groups[id])
 	}
 }
 
@@ -184,7 +204,12 @@ func (d *Dispatcher) look(now time.Time, id string, g *Group) {
 		g.Count++
 		g.Sent = now
 	}
-	maps.DeleteFunc(g.Members, func(_ string, m *Member) bool { return m.Ended })
+	for fp, m := range g.Members {
+		if m.Ended {
+			delete(g.Members, fp)
+			d.release(fp, id)
+		}
+	}
 	if len(g.Members) == 0 && g.Pending == nil {
 		delete(d.groups, id)
 	}
@@ -332,6 +357,7 @@ func (d *Dispatcher) Groups() []string { return slices.Sorted(maps.Keys(d.groups
 // Reset forgets all groups, before Restore puts back what was kept.
 func (d *Dispatcher) Reset() {
 	clear(d.groups)
+	clear(d.holders)
 	clear(d.changed)
 }
 
@@ -345,6 +371,9 @@ func (d *Dispatcher) Restore(g Group) {
 		g.Members = map[string]*Member{}
 	}
 	d.groups[g.ID()] = &g
+	for fp := range g.Members {
+		d.hold(fp, g.ID())
+	}
 }
 
 // ID is short enough for a key, and the same after a restart.
