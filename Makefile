@@ -28,6 +28,7 @@ BENCH_LAG_FLAGS ?=
 UP_FLAGS     ?=
 TABLES_FLAGS ?=
 TRAIN_FLAGS  ?=
+ALERTS_FLAGS ?=
 CHAOS_MINUTES ?= 3
 CHAOS_FLAGS  ?=
 
@@ -113,6 +114,11 @@ bench-train: ## Train and forecast 500 windows of real demand on one core, and e
 .PHONY: bench-validate
 bench-validate: ## Inject faults into hourly demand and measure what the validator finds (about 5 minutes; BELLWETHER_DATA= names the data folder)
 	@go run ./e2e/cmd/benchvalidate
+
+.PHONY: bench-alerts
+bench-alerts: ## Alert core: named scenarios, random schedules against a specification and Alertmanager, kill -9 on a real bus, load (ALERTS_FLAGS=, e.g. --restarts=50 --random=500)
+	@go build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./e2e/cmd/benchalerts
+	@./bin/benchalerts $(ALERTS_FLAGS)
 
 .PHONY: bench-nab
 bench-nab: ## Score the spike and level tests on the Numenta Anomaly Benchmark (BELLWETHER_DATA= names the data folder)

@@ -96,6 +96,7 @@ type ordeal struct {
 	heardAt map[string]time.Time // first word of an occurrence, by the subject
 	seq     int
 	raised  map[string]bool
+	newest  map[string]time.Time // last word said of a subject
 }
 
 // result is what an ordeal found.
@@ -117,7 +118,7 @@ func killed(ctx context.Context, out io.Writer, n, latency int) (result, error) 
 		return result{}, err
 	}
 	defer s.Close(context.WithoutCancel(ctx))
-	o := &ordeal{url: s.URL(), rules: dir + "/rules.yaml", said: map[string]int{}, raised: map[string]bool{}, heardAt: map[string]time.Time{}}
+	o := &ordeal{url: s.URL(), rules: dir + "/rules.yaml", said: map[string]int{}, raised: map[string]bool{}, newest: map[string]time.Time{}, heardAt: map[string]time.Time{}}
 	// Alerts come and go faster here than anything that does not flap.
 	if err := os.WriteFile(o.rules, []byte("version: 1\nflapping: {firings: 0, within: 0s, calm: 0s}\n"), 0o600); err != nil {
 		return result{}, err
@@ -136,7 +137,7 @@ func (o *ordeal) run(ctx context.Context, out io.Writer, n, latency int) (result
 	follow, stop := context.WithCancel(ctx)
 	var g errgroup.Group
 	g.Go(func() error {
-		err := o.bus.Follow(follow, natsio.FollowOptions{Stream: wire.StreamAlert, Subjects: []string{wire.AllAlerts}, From: natsio.FromFirst}, o.hear)
+		err := o.bus.Follow(follow, natsio.FollowOptions{Stream: wire.StreamAlert, Subjects: []string{wire.AllAlerts}, From: natsio.FromAll}, o.hear)
 		if follow.Err() != nil {
 			return nil
 		}
@@ -188,6 +189,10 @@ func (o *ordeal) say(ctx context.Context, subject string) error {
 	}}))
 }
 
+// apart is the least time between two words about one subject. An occurrence is named by the millisecond in which it began,
+// so that two that begin within the same one are one.
+const apart = 2 * time.Millisecond
+
 // kill starts the monitor and kills it n times, at random moments, while errors come and go.
 func (o *ordeal) kill(ctx context.Context, out io.Writer, n int) error {
 	r := rand.New(rand.NewPCG(1, 17))
@@ -200,7 +205,12 @@ func (o *ordeal) kill(ctx context.Context, out io.Writer, n int) error {
 		// Long enough to come to work more often than not, and to die at every step of it.
 		until := time.Now().Add(time.Duration(20+r.IntN(180)) * time.Millisecond)
 		for time.Now().Before(until) {
-			if err := o.say(ctx, fmt.Sprintf("s%d", r.IntN(40))); err != nil {
+			subject := fmt.Sprintf("s%d", r.IntN(40))
+			if time.Since(o.newest[subject]) < apart {
+				continue
+			}
+			o.newest[subject] = time.Now()
+			if err := o.say(ctx, subject); err != nil {
 				return errors.Join(err, end(p))
 			}
 		}

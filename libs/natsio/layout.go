@@ -114,7 +114,7 @@ func streams() []Stream {
 func buckets() []Bucket {
 	return []Bucket{
 		{Name: wire.BucketCursor, Description: "What the ingestor has seen, by series", History: 1, MaxBytes: 256 * mib},
-		{Name: wire.BucketAlert, Description: "Open alerts, by fingerprint", History: 1, MaxBytes: 64 * mib},
+		{Name: wire.BucketAlert, Description: "Open alerts, silences, groups of receivers", History: 1, MaxBytes: 512 * mib},
 		{Name: wire.BucketLease, Description: "Which replica has which share of the work", History: 1, MaxBytes: 8 * mib, Markers: true},
 		{Name: wire.BucketArtifact, Description: "Fitted models, named model/<sha256>", Objects: true, MaxBytes: 8 * gib},
 	}

@@ -226,6 +226,9 @@ func (r *Rule) policy(p alert.Policy) alert.Policy {
 	set(&p.Retire, r.RetireAfter)
 	if r.Missing != nil {
 		p.Quiet, p.OnQuiet = r.Missing.After, r.Missing.Means
+		if p.OnQuiet == alert.Resolve {
+			p.OnQuiet = "" // the same
+		}
 	}
 	return p
 }
