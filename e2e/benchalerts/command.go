@@ -21,7 +21,7 @@ import (
 
 // flags of the command.
 type flags struct {
-	Scenarios string `help:"File of the named scenarios." default:"services/monitor/testdata/scenarios.yaml" type:"existingfile"`
+	Scenarios string `help:"File of the named scenarios." default:"services/monitor/testdata/scenarios.yaml"`
 	Random    int    `help:"Random schedules to compare with the specification." default:"10000"`
 	Seed      uint64 `help:"Seed of the first of them."`
 	Restarts  int    `help:"How often the monitor is killed on a real bus." default:"1000"`
