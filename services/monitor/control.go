@@ -15,6 +15,7 @@ import (
 	"github.com/bellwether-forecast/bellwether/libs/stage"
 	"github.com/bellwether-forecast/bellwether/services/monitor/internal/alert"
 	"github.com/bellwether-forecast/bellwether/services/monitor/internal/desk"
+	"github.com/bellwether-forecast/bellwether/services/monitor/internal/evidence"
 	"github.com/bellwether-forecast/bellwether/services/monitor/internal/match"
 )
 
@@ -168,6 +169,7 @@ func (h *Handler) status(o alert.Open) AlertStatus {
 		s.State, s.Reason, s.Evidence = c.State, c.Reason, c.Open.Evidence
 		s.Told = c.Told != nil && c.Told.ID == a.ID
 	}
+	s.Evidence = slices.Concat(s.Evidence, evidence.Queries(&a))
 	return s
 }
 

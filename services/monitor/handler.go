@@ -9,6 +9,7 @@ package monitor
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -197,7 +198,9 @@ func (h *Handler) queue(now time.Time, transitions []event.Alert) {
 func (h *Handler) say(now time.Time, what []desk.Say) {
 	for _, s := range what {
 		fp := s.Alert.Fingerprint
-		h.outbox[fp] = append(h.outbox[fp], unsaid{Alert: s.Alert, Published: !s.Tell})
+		said := unsaid{Alert: s.Alert, Published: !s.Tell}
+		said.Alert.Evidence = slices.Concat(s.Alert.Evidence, evidence.Queries(&s.Alert))
+		h.outbox[fp] = append(h.outbox[fp], said)
 		h.dirty[fp] = struct{}{}
 		h.notify.Take(exact(now), s.Alert, s.Tell)
 		if s.Tell {

@@ -133,13 +133,11 @@ func Fingerprint(e event.Event) string {
 	return hex.EncodeToString(sum[:4])
 }
 
-// For returns what may explain a, nearest first: alerts upstream, changes, errors, queries. standing are the alerts that
-// stand.
+// For returns what may explain a, nearest first: alerts upstream, changes, errors. standing are the alerts that stand.
 func (l *Log) For(a *event.Alert, standing []*event.Alert) []event.Evidence {
 	out := upstream(a, standing)
 	out = append(out, l.changed(a)...)
-	out = append(out, l.failed(a)...)
-	return append(out, queries(a)...)
+	return append(out, l.failed(a)...)
 }
 
 func upstream(a *event.Alert, standing []*event.Alert) []event.Evidence {
@@ -199,8 +197,9 @@ func (l *Log) failed(a *event.Alert) []event.Evidence {
 	return out
 }
 
-// queries are ready to run: what services said around the onset, and how often this alert came before.
-func queries(a *event.Alert) []event.Evidence {
+// Queries returns what is ready to run: what services said around the onset, and how often this alert came before. They
+// follow from the alert, so nobody needs to keep them.
+func Queries(a *event.Alert) []event.Evidence {
 	from, to := a.StartedAt.Add(-errorsWithin), a.At.Add(errorsWithin)
 	where := ""
 	if service := a.Labels["service"]; service != "" {
