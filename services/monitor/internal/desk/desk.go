@@ -312,7 +312,8 @@ func (d *Desk) decide(now time.Time, c *Case) verdict {
 	if c.Flap {
 		return verdict{
 			event.Flapping, "flap",
-			fmt.Sprintf("began %d times within %s; its end is told when it has been calm for %s", len(c.Fired), d.cfg.Flap.Window, d.cfg.Flap.Calm), time.Time{},
+			fmt.Sprintf("began %d times within %s; its end is told when it has been calm for %s", len(c.Fired), d.cfg.Flap.Window, d.cfg.Flap.Calm),
+			time.Time{},
 		}
 	}
 	return verdict{state: event.Firing}

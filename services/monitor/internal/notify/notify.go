@@ -277,7 +277,9 @@ func (d *Dispatcher) Pending() []Notification {
 			out = append(out, *g.Pending)
 		}
 	}
-	slices.SortFunc(out, func(a, b Notification) int { return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.Group, b.Group), cmp.Compare(a.ID, b.ID)) })
+	slices.SortFunc(out, func(a, b Notification) int {
+		return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.Group, b.Group), cmp.Compare(a.ID, b.ID))
+	})
 	return out
 }
 
