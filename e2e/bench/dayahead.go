@@ -11,7 +11,8 @@ import (
 )
 
 // DayAhead replays day-ahead forecasting of an area: candidates are fitted every few weeks on all history up to then,
-// weighted day by day by how they did lately, and intervals follow the errors as they come in. Nothing at an origin
+// weighted day by day by how they did lately, half of the recent bias is taken off, and intervals follow the errors as they
+// come in. Nothing at an origin
 // knows anything later than it.
 type DayAhead struct {
 	Candidates []model.Fitter
@@ -29,8 +30,9 @@ func HourlyDemand() DayAhead {
 		Candidates: []model.Fitter{
 			model.SeasonalNaive{Period: 168}, // serves after an outage of days
 			model.ARRidge{Week: true},
-			model.LEAR{Window: 1500},
 			model.LEAR{Window: 600},
+			model.LEAR{Window: 1500, Seasonal: true},
+			model.LEAR{Window: 1500, Seasonal: true, Season: 1e4, Lambda: 3}, // all days weigh the same
 		},
 		Retrain:   28,
 		Recent:    42,
@@ -88,6 +90,7 @@ type desk struct {
 	results   []eval.Result // by candidate, the recent origins
 	open      []*issued
 	intervals eval.Adaptive
+	bias      eval.Bias
 }
 
 // issued is a forecast whose targets are not all known yet.
@@ -95,6 +98,7 @@ type issued struct {
 	at       int // index of the origin
 	scored   int // horizons scored so far
 	paths    [][]float64
+	blend    []float64 // before its recent bias is taken off
 	mean     []float64
 	lo, hi   []float64
 	counting bool // within the test
@@ -184,7 +188,8 @@ func (k *desk) issue(fitted []model.Forecaster, known series.Series, at int) *is
 	if len(k.results) > 0 {
 		weights = k.weighting.Weights(k.results)
 	}
-	f.mean = weights.Combine(f.paths, k.horizon)
+	f.blend = weights.Combine(f.paths, k.horizon)
+	f.mean = k.bias.Correct(f.blend)
 	f.lo, f.hi = make([]float64, k.horizon), make([]float64, k.horizon)
 	for i, m := range f.mean {
 		f.lo[i], f.hi[i] = k.intervals.Interval(i+1, m)
@@ -200,6 +205,7 @@ func (k *desk) settle(a Area, now int, each func(a Area, f *issued, h int, actua
 		for f.scored < k.horizon && f.at+1+f.scored <= now {
 			f.scored++
 			actual := value(a.Demand, f.at+f.scored)
+			k.bias.Score(f.scored, f.blend[f.scored-1], actual)
 			k.intervals.Score(f.scored, f.mean[f.scored-1], f.lo[f.scored-1], f.hi[f.scored-1], actual)
 			if f.counting {
 				each(a, f, f.scored, actual)
