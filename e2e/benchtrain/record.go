@@ -49,6 +49,17 @@ func (*memory) ChampionBefore(context.Context, series.ID, time.Time) (forecast.M
 	return forecast.Model{}, false, nil
 }
 
+// Superseded returns none.
+func (*memory) Superseded(context.Context, series.ID, int) ([]string, error) { return nil, nil }
+
+// Delete removes an artifact.
+func (m *memory) Delete(_ context.Context, name string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.artifacts, name)
+	return nil
+}
+
 // Held counts nothing in quarantine.
 func (*memory) Held(context.Context, series.ID, time.Time, time.Time) (accepted, held uint64, err error) {
 	return 168, 0, nil

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+
 	"github.com/bellwether-forecast/bellwether/libs/forecast"
 	"github.com/bellwether-forecast/bellwether/libs/model"
 	"github.com/bellwether-forecast/bellwether/libs/record"
@@ -53,6 +55,35 @@ func (s *Store) Model(ctx context.Context, id series.ID, model string) (forecast
 		return forecast.Model{}, false, err
 	}
 	return found[0], true, nil
+}
+
+// Superseded returns the artifacts of retired models of a series that no model uses which serves, is the challenger, or is
+// among the newest retired ones, of which keep count. It returns a few at a time, the newest ones: called after each
+// training, it comes to all of them.
+func (s *Store) Superseded(ctx context.Context, id series.ID, keep int) ([]string, error) {
+	const query = `
+		WITH ranked AS
+		(
+			SELECT artifact, stage, row_number() OVER (PARTITION BY stage ORDER BY stage_at DESC, model_id DESC) AS place
+			FROM v_models
+			WHERE series = {series:String}
+		)
+		SELECT DISTINCT artifact
+		FROM ranked
+		WHERE stage = 'retired' AND place > {keep:UInt32} AND place <= {keep:UInt32} + 8
+			AND artifact NOT IN (SELECT artifact FROM ranked WHERE stage != 'retired' OR place <= {keep:UInt32})
+		ORDER BY artifact`
+	var out []string
+	err := s.each(ctx, query, params{"series": id.String(), "keep": uint32(max(keep, 0))}, func(rows driver.Rows) error { //nolint:gosec // a small number
+		var name string
+		err := rows.Scan(&name)
+		out = append(out, name)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read superseded models of %s: %w", id, err)
+	}
+	return out, nil
 }
 
 // Champion returns the model that serves a series, and whether there is one. Of several it is the newest.

@@ -3,6 +3,7 @@ package chio
 import (
 	"errors"
 	"math"
+	"slices"
 	"testing"
 	"time"
 
@@ -134,6 +135,22 @@ func TestModels(t *testing.T) {
 	}
 	if m, ok, err := s.ChampionBefore(t.Context(), pjm, hour(48)); err != nil || ok {
 		t.Errorf("champion before the first is %s, %v; want none", m.ID, err)
+	}
+	for i, id := range []string{"r1", "r2", "r3"} {
+		retired := challenger
+		retired.ModelID, retired.Stage, retired.StageAt, retired.Artifact = id, "champion", hour(10+i), "model/"+id
+		write(t, s, id, retired)
+	}
+	// Oracle: m4 (hour 50) and m1 (48) are newer than r3 (12); r2 and r1 are older. m1 to m4 share one artifact, or have none.
+	old, err := s.Superseded(t.Context(), pjm, 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"model/r1", "model/r2"}, old); diff != "" {
+		t.Errorf("superseded artifacts (-want +got):\n%s", diff)
+	}
+	if old, err := s.Superseded(t.Context(), pjm, 0); err != nil || slices.Contains(old, "model/a1") || len(old) != 3 {
+		t.Errorf("superseded are %v, %v; want those of r1 to r3, and not the one that the champion uses", old, err)
 	}
 	got, ok, err := s.Challenger(t.Context(), pjm)
 	if err != nil || !ok || got.ID != "m3" {

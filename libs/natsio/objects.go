@@ -47,6 +47,15 @@ func (o *Objects) Get(ctx context.Context, name string) ([]byte, error) {
 	return data, nil
 }
 
+// Delete removes what is stored under name. It is no error when there is nothing.
+func (o *Objects) Delete(ctx context.Context, name string) error {
+	err := o.store.Delete(ctx, name)
+	if errors.Is(err, jetstream.ErrObjectNotFound) {
+		return nil
+	}
+	return o.error("delete", name, err)
+}
+
 func (o *Objects) error(verb, name string, err error) error {
 	return apiError(verb+" "+name+" in object store "+o.bucket, err)
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"strconv"
 	"time"
 
 	"github.com/jedib0t/go-pretty/v6/table"
@@ -179,7 +180,7 @@ func printModel(w io.Writer, m forecast.Model) {
 		{"digest", m.DataSHA256},
 		{"artifact", m.Artifact},
 		{"code", m.CodeVersion},
-		{"seed", fmt.Sprint(m.Seed)},
+		{"seed", strconv.FormatUint(m.Seed, 10)},
 		{"parent", m.ParentID},
 	} {
 		fmt.Fprintf(w, "%-10s %s\n", line[0], line[1])

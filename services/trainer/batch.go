@@ -60,7 +60,7 @@ func (b batch) make(ctx context.Context, i int) (forecast.Model, error) {
 		return forecast.Model{}, fmt.Errorf("%w: %w", errFit, err)
 	}
 	data, sum, err := artifact.Encode(artifact.Artifact{
-		Forecaster: fitted, Conformal: intervals, MAE: r.HorizonMAE(), Residuals: narrow(r.BucketResiduals(artifact.Bucket, intervals.Relative)),
+		Series: b.job.Series.String(), Forecaster: fitted, Conformal: intervals, MAE: r.HorizonMAE(), Residuals: narrow(r.BucketResiduals(artifact.Bucket, intervals.Relative)),
 	})
 	if err != nil {
 		return forecast.Model{}, err

@@ -18,6 +18,8 @@ type Config struct {
 	PromoteLevel float64 `help:"A challenger replaces the champion when chance explains its win with at most this probability." default:"0.05"`
 	PromoteGain  float64 `help:"A challenger replaces the champion when it takes at least this share off its error." default:"0.01"`
 
+	Keep int `help:"Retired models of a series, the newest ones, that are kept to go back to; of older ones the registry keeps the lineage alone; 0 keeps all." default:"4"`
+
 	HeldShare float64 `help:"Nothing is trained on a series, unless by hand, while more than this share of its last week is in quarantine; 0 means never." default:"0.25"`
 }
 
@@ -34,6 +36,9 @@ func (c Config) Validate() error {
 		if f.value < 1 {
 			errs = append(errs, fmt.Errorf("%s: %d is not positive", f.name, f.value))
 		}
+	}
+	if c.Keep < 0 {
+		errs = append(errs, fmt.Errorf("keep: %d is negative; 0 keeps all", c.Keep))
 	}
 	if !(c.PromoteLevel > 0 && c.PromoteLevel < 1) {
 		errs = append(errs, fmt.Errorf("promote-level: %g is not within (0, 1); 0.05 is usual", c.PromoteLevel))

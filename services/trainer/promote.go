@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/bellwether-forecast/bellwether/libs/forecast"
@@ -100,7 +101,7 @@ func (p *Promoter) promote(ctx context.Context, id series.ID, req PromoteRequest
 		}
 	}
 	// Also when nothing changed: the announcement of an interrupted request may be missing.
-	return done, p.Publisher.Publish(ctx, announce(m, fmt.Sprint(m.StageAt.UnixMilli())))
+	return done, p.Publisher.Publish(ctx, announce(m, strconv.FormatInt(m.StageAt.UnixMilli(), 10)))
 }
 
 // choose returns the model that is to serve.

@@ -31,6 +31,8 @@ type Record interface {
 	Revisions(ctx context.Context, id series.ID, from, to, asOf time.Time) (series.Revised, error)
 	// ChampionBefore returns the model that served id just before a time; false when there was none.
 	ChampionBefore(ctx context.Context, id series.ID, before time.Time) (forecast.Model, bool, error)
+	// Superseded returns artifacts of retired models of id that nothing needs when keep of them are kept.
+	Superseded(ctx context.Context, id series.ID, keep int) ([]string, error)
 	// Held counts grid points in (from, to] that have an observation, and those of which all reports are in quarantine.
 	Held(ctx context.Context, id series.ID, from, to time.Time) (accepted, held uint64, err error)
 }
@@ -38,6 +40,8 @@ type Record interface {
 // Artifacts keeps fitted models by name. Putting the same bytes under the same name again changes nothing.
 type Artifacts interface {
 	Put(ctx context.Context, name string, data []byte) error
+	// Delete removes an artifact; it is no error when it is gone.
+	Delete(ctx context.Context, name string) error
 }
 
 // Workshop handles training jobs. It is safe for concurrent use.
@@ -83,6 +87,9 @@ func (w *Workshop) Handle(ctx context.Context, in stage.Message) (stage.Result, 
 	case err != nil:
 		return stage.Result{}, fmt.Errorf("train %s: %w", job.Series, err)
 	}
+	if err := w.tidy(ctx, job.Series); err != nil {
+		return stage.Result{}, fmt.Errorf("train %s: %w", job.Series, err)
+	}
 	return stage.Result{
 		Rows: made.rows(job, in.Time),
 		Out: []stage.Message{
@@ -91,6 +98,23 @@ func (w *Workshop) Handle(ctx context.Context, in stage.Message) (stage.Result, 
 			w.held(job, in, event.Cleared, fmt.Sprintf("%s is trained again", job.Series)),
 		},
 	}, nil
+}
+
+// tidy removes the artifacts of models that were retired a while ago. What this job registers is not among them yet.
+func (w *Workshop) tidy(ctx context.Context, id series.ID) error {
+	if w.cfg.Keep == 0 {
+		return nil
+	}
+	names, err := w.record.Superseded(ctx, id, w.cfg.Keep)
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if err := w.artifacts.Delete(ctx, name); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // announce returns the message that makes a model serve; cause tells apart the times it does.

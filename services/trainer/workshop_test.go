@@ -3,6 +3,7 @@ package trainer
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math"
 	"strings"
 	"testing"
@@ -24,16 +25,17 @@ import (
 var (
 	pjm = series.ID{Source: "eia", Key: "PJM"}
 	t0  = time.Date(2023, 1, 2, 0, 0, 0, 0, time.UTC)
-	cfg = Config{History: 9600 * time.Hour, Origins: 8, Stride: 25, Horizon: 48, Refit: 4, HeldShare: 0.25, Seed: 1, PromoteLevel: 0.05, PromoteGain: 0.01}
+	cfg = Config{History: 9600 * time.Hour, Origins: 8, Stride: 25, Horizon: 48, Refit: 4, HeldShare: 0.25, Seed: 1, PromoteLevel: 0.05, PromoteGain: 0.01, Keep: 4}
 )
 
 type memory struct {
-	revised   series.Revised
-	champion  *forecast.Model
-	artifacts map[string][]byte
-	broken    error
-	asked     []time.Time // asOf of every read
-	held      uint64      // points of the last week, of 168
+	revised    series.Revised
+	champion   *forecast.Model
+	artifacts  map[string][]byte
+	broken     error
+	asked      []time.Time // asOf of every read
+	superseded []string
+	held       uint64 // points of the last week, of 168
 }
 
 // history returns n hours with daily and weekly seasons, a workday effect and a little deterministic noise.
@@ -66,6 +68,18 @@ func (m *memory) ChampionBefore(_ context.Context, _ series.ID, before time.Time
 
 func (m *memory) Held(context.Context, series.ID, time.Time, time.Time) (accepted, held uint64, err error) {
 	return 168 - m.held, m.held, nil
+}
+
+func (m *memory) Superseded(_ context.Context, id series.ID, keep int) ([]string, error) {
+	if id != pjm || keep != cfg.Keep {
+		return nil, fmt.Errorf("asked for %s and %d", id, keep)
+	}
+	return m.superseded, nil
+}
+
+func (m *memory) Delete(_ context.Context, name string) error {
+	delete(m.artifacts, name)
+	return nil
 }
 
 func (m *memory) Put(_ context.Context, name string, data []byte) error {
@@ -256,5 +270,18 @@ func TestConfigValidateNamesEveryField(t *testing.T) {
 	}
 	if err := cfg.Validate(); err != nil {
 		t.Errorf("Validate of the defaults = %v", err)
+	}
+}
+
+func TestOldArtifactsAreRemoved(t *testing.T) {
+	m := history(40 * 24)
+	m.superseded = []string{"model/old", "model/gone"}
+	m.artifacts["model/old"], m.artifacts["model/kept"] = []byte("x"), []byte("y")
+	r := handle(t, New(cfg, "t-1", "v1", m, m), job(at(40*24)))
+	champion, challenger := registered(t, r)
+	for name, want := range map[string]bool{"model/old": false, "model/kept": true, champion.Artifact: true, challenger.Artifact: true} {
+		if _, kept := m.artifacts[name]; kept != want {
+			t.Errorf("artifact %s is kept: %v, want %v", name, kept, want)
+		}
 	}
 }

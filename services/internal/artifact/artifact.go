@@ -20,6 +20,7 @@ var ErrVersion = errors.New("artifact: unknown version")
 
 // Artifact is all that is needed to serve a model.
 type Artifact struct {
+	Series     string // whose model it is: no two series share an artifact, so that one can be removed
 	Forecaster model.Forecaster
 	Conformal  eval.Conformal
 	// MAE[h-1] is the backtest's mean absolute error at horizon h, in the unit of the series: the scale of live errors.
@@ -34,6 +35,7 @@ const Bucket = 6
 
 type encoded struct {
 	Version   int             `json:"version"`
+	Series    string          `json:"series,omitempty"`
 	Model     json.RawMessage `json:"model"`
 	Conformal eval.Conformal  `json:"conformal"`
 	MAE       []float64       `json:"mae"`
@@ -46,7 +48,7 @@ func Encode(a Artifact) ([]byte, string, error) {
 	if err != nil {
 		return nil, "", fmt.Errorf("artifact: %w", err)
 	}
-	data, err := json.Marshal(encoded{Version: Version, Model: m, Conformal: a.Conformal, MAE: a.MAE, Residuals: a.Residuals})
+	data, err := json.Marshal(encoded{Version: Version, Series: a.Series, Model: m, Conformal: a.Conformal, MAE: a.MAE, Residuals: a.Residuals})
 	if err != nil {
 		return nil, "", fmt.Errorf("artifact: %w", err)
 	}
@@ -67,7 +69,7 @@ func Decode(data []byte) (Artifact, error) {
 	if err != nil {
 		return Artifact{}, fmt.Errorf("artifact: %w", err)
 	}
-	return Artifact{Forecaster: f, Conformal: e.Conformal, MAE: e.MAE, Residuals: e.Residuals}, nil
+	return Artifact{Series: e.Series, Forecaster: f, Conformal: e.Conformal, MAE: e.MAE, Residuals: e.Residuals}, nil
 }
 
 // Name returns the object's name for a digest.
