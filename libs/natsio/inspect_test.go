@@ -143,6 +143,20 @@ func TestObjects(t *testing.T) {
 	if err != nil || !cmp.Equal(got, data) {
 		t.Errorf("Get returned %d bytes, %v; want what was put", len(got), err)
 	}
+	for range 2 {
+		if err := o.Delete(t.Context(), "model/x"); err != nil {
+			t.Errorf("Delete = %v", err)
+		}
+	}
+	if _, err := o.Get(t.Context(), "model/x"); !errors.Is(err, natsio.ErrNotFound) {
+		t.Errorf("Get of a deleted object = %v, want ErrNotFound", err)
+	}
+	if err := o.Put(t.Context(), "model/x", data); err != nil {
+		t.Error(err)
+	}
+	if got, err := o.Get(t.Context(), "model/x"); err != nil || !cmp.Equal(got, data) {
+		t.Errorf("Get returned %d bytes, %v; want what was put again", len(got), err)
+	}
 }
 
 func TestFollow(t *testing.T) {
