@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"strconv"
 	"syscall"
 	"time"
 
@@ -174,7 +175,7 @@ func windows(n, hours int) (out []series.Series, kind string, err error) {
 	areas, err := bench.Areas()
 	if errors.Is(err, bench.ErrNoData) {
 		for i := range n {
-			y := series.Series{ID: series.ID{Source: "generated", Key: fmt.Sprint(i)}, Unit: "MWh", Start: time.Date(2019, 1, 1, 0, 0, 0, 0, time.UTC), Step: time.Hour}
+			y := series.Series{ID: series.ID{Source: "generated", Key: strconv.Itoa(i)}, Unit: "MWh", Start: time.Date(2019, 1, 1, 0, 0, 0, 0, time.UTC), Step: time.Hour}
 			out = append(out, seriestest.Generate(y, hours, uint64(i))) //nolint:gosec // an index
 		}
 		return out, "generated", nil
