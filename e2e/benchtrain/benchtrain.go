@@ -29,7 +29,7 @@ import (
 
 type flags struct {
 	Series int `help:"Series to train and forecast." default:"500"`
-	Hours  int `help:"Hours replayed after the training of each: observation, scores, forecast." default:"72"`
+	Hours  int `help:"Hours replayed after the training of each: observation, scores, forecast; from 96 on as many forecasts are open as ever." default:"100"`
 	Of     int `help:"Series to extrapolate to." default:"10000"`
 }
 
