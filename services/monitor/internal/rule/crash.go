@@ -24,7 +24,10 @@ const (
 // crash raises service_crash_loop. A start is a heartbeat in state "starting", an orderly end one in state "stopping"; a
 // start that was followed by neither an end nor a life that lasts is a crash. So a rollout, a scale-up and a service that
 // died once are none.
-type crash struct{ services map[string]*lives }
+type crash struct {
+	cfg      Config
+	services map[string]*lives
+}
 
 // lives are the starts and ends of the instances of a service within the window.
 type lives struct {
@@ -38,7 +41,7 @@ type moment struct {
 	instance string
 }
 
-func newCrash() *crash { return &crash{services: map[string]*lives{}} }
+func newCrash(cfg Config) *crash { return &crash{cfg: cfg, services: map[string]*lives{}} }
 
 func (r *crash) observe(now, at time.Time, e event.Event) []alert.Signal {
 	l := r.services[e.Service]
@@ -102,5 +105,6 @@ func (r *crash) judge(now time.Time, service string, l *lives) []alert.Signal {
 		Cause: fmt.Sprintf("%d starts in %s without an orderly end, the last of %s; what it says before it dies is in its log",
 			n, crashWindow, last.instance),
 		Runbook: runbook(ServiceCrashLoop, service),
+		Policy:  alert.Policy{KeepFiring: r.cfg.KeepFiringFor},
 	}}
 }

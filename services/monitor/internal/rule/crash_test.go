@@ -42,7 +42,7 @@ func TestCrashLoop(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			start := time.Date(2026, 1, 2, 0, 0, 0, 0, time.UTC)
-			r := newCrash()
+			r := newCrash(DefaultConfig())
 			raised, active := false, false
 			for s := range tc.until {
 				now := start.Add(time.Duration(s) * time.Second)

@@ -40,8 +40,18 @@ func (r *errorRule) observe(at time.Time, e event.Event) []alert.Signal {
 		Summary:  summary(e.Service, name, x.Subject),
 		Cause:    cause(e),
 		Runbook:  runbook(name, cmp.Or(x.Subject, e.Service)),
-		Policy:   alert.Policy{KeepFiring: r.cfg.KeepFiringFor, Quiet: r.cfg.QuietPeriod, MaxOpen: r.cfg.MaxOpen},
+		Policy:   alert.Policy{KeepFiring: r.cfg.KeepFiringFor, Quiet: r.quiet(name), MaxOpen: r.cfg.MaxOpen},
 	}}
+}
+
+// heldQuiet is how long training_held stands without being repeated: it is said again with the next night's job.
+const heldQuiet = 48 * time.Hour
+
+func (r *errorRule) quiet(code string) time.Duration {
+	if code == "training_held" {
+		return max(heldQuiet, r.cfg.QuietPeriod)
+	}
+	return r.cfg.QuietPeriod
 }
 
 func summary(service, code, subject string) string {

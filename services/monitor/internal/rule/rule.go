@@ -56,7 +56,7 @@ func NewSet(cfg Config, start time.Time) *Set {
 	s := &Set{
 		cfg:     cfg,
 		silence: newSilence(cfg, start),
-		crash:   newCrash(),
+		crash:   newCrash(cfg),
 		stall:   newStall(cfg),
 		stale:   newStale(cfg),
 		errors:  &errorRule{cfg: cfg},

@@ -198,5 +198,10 @@ func signals() []alert.Signal {
 	}})...)
 	out = append(out, set.Observe(now, now, event.Event{Service: event.Forecaster, Drift: &event.Drift{Series: series.ID{Source: "eia", Key: "PJM"}, Detector: "d"}})...)
 	out = append(out, set.Observe(now, now, event.Event{Service: event.Ingestor, Error: &event.Error{Code: "upstream_unavailable", Subject: "eia"}})...)
+	out = append(out, set.Observe(now, now, event.Event{Service: event.Trainer, Error: &event.Error{Code: "training_held", Subject: "eia.PJM"}})...)
+	for i := range 5 {
+		at := now.Add(time.Duration(i) * time.Minute)
+		out = append(out, set.Observe(at, at, event.Event{Service: event.Trainer, Instance: "t-0", Heartbeat: &event.Heartbeat{State: "starting", Interval: time.Second}})...)
+	}
 	return append(out, set.Tick(now.Add(time.Hour))...)
 }
