@@ -25,6 +25,7 @@ TAG          ?= dev
 K8S_FLAGS    ?=
 BENCH_PIPE_FLAGS ?=
 BENCH_LAG_FLAGS ?=
+BENCH_DRIFT_FLAGS ?=
 UP_FLAGS     ?=
 TABLES_FLAGS ?=
 TRAIN_FLAGS  ?=
@@ -127,6 +128,10 @@ bench-nab: ## Score the spike and level tests on the Numenta Anomaly Benchmark (
 .PHONY: bench-lag
 bench-lag: ## Drive consumers of a real JetStream into each lag state and replay a healthy day (BENCH_LAG_FLAGS=, e.g. --runs=20)
 	@go run ./e2e/cmd/benchlag $(BENCH_LAG_FLAGS)
+
+.PHONY: bench-drift
+bench-drift: ## Measure false alarms and delays of the drift detectors on real forecasts of hourly demand (BENCH_DRIFT_FLAGS=, e.g. --choose)
+	@go run ./e2e/cmd/benchdrift $(BENCH_DRIFT_FLAGS)
 
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for FUZZTIME

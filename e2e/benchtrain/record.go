@@ -75,6 +75,11 @@ func (*memory) ScaledErrors(context.Context, series.ID, time.Time) ([]series.Obs
 	return nil, nil
 }
 
+// DayErrors returns none.
+func (*memory) DayErrors(context.Context, series.ID, time.Time, time.Time, *time.Location, int) ([]forecast.DayErrors, error) {
+	return nil, nil
+}
+
 // Outcomes returns none.
 func (*memory) Outcomes(context.Context, series.ID, time.Time, time.Time, int) ([]forecast.Outcome, error) {
 	return nil, nil

@@ -73,3 +73,38 @@ func TestScaledErrors(t *testing.T) {
 		t.Errorf("ScaledErrors mismatch (-want +got):\n%s", diff)
 	}
 }
+
+// Hand-computed: the scores of two targets on one local day, in two ranges of horizons, and one of the day after. In New
+// York 2023-03-02T05 UTC is midnight.
+func TestDayErrors(t *testing.T) {
+	s := open(t)
+	zone, err := time.LoadLocation("America/New_York")
+	if err != nil {
+		t.Fatal(err)
+	}
+	midnight := time.Date(2023, 3, 2, 5, 0, 0, 0, time.UTC)
+	score := func(after, horizon int, mean, scaled float64, covered bool) record.Score {
+		target := midnight.Add(time.Duration(after) * time.Hour)
+		return record.Score{
+			Series: "eia.PJM", TargetTS: target, IssuedAt: target.Add(-time.Duration(horizon) * time.Hour), Horizon: uint16(horizon), ModelID: "m1",
+			Actual: 10, Mean: mean, ScaledError: scaled, Covered90: covered, ScoredAt: target,
+		}
+	}
+	write(t, s, "t", score(0, 1, 8, 1, true), score(0, 24, 13, 2, false), score(23, 2, 9, 3, true), score(23, 25, 11, 4, false),
+		score(24, 1, 10, 0, true), score(-1, 1, 10, 9, true), score(25, 1, 10, math.NaN(), true))
+	got, err := s.DayErrors(t.Context(), pjm, midnight, midnight.AddDate(0, 1, 0), zone, 24)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []forecast.DayErrors{
+		{Day: midnight.In(zone), Targets: 2, Scores: 3, Error: 2, Bias: 2.0 / 3, Covered: 2.0 / 3},
+		{Day: midnight.In(zone), Later: true, Targets: 1, Scores: 1, Error: 4, Bias: -4},
+		{Day: midnight.AddDate(0, 0, 1).In(zone), Targets: 1, Scores: 1, Covered: 1},
+	}
+	if diff := cmp.Diff(want, got, cmpopts.EquateApprox(1e-12, 0)); diff != "" {
+		t.Errorf("DayErrors mismatch (-want +got):\n%s", diff)
+	}
+	if got, err = s.DayErrors(t.Context(), pjm, midnight, midnight, zone, 24); err != nil || len(got) != 2 || got[0].Targets != 1 {
+		t.Errorf("as of midnight: %+v, %v, want one target", got, err)
+	}
+}

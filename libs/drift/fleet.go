@@ -33,8 +33,8 @@ func Discoveries(p []float64, q float64) []bool {
 
 // Defaults of Fleet.
 const (
-	fleetK    = 0.1 // half of 0.18, the logarithm of errors larger by a fifth
-	fleetH    = 1.2
+	fleetK    = 0.08 // about half of 0.18, the logarithm of errors larger by a fifth
+	fleetH    = 0.8  // once in four or five months on the series it was chosen on
 	fleetCap  = 0.5
 	fleetFew  = 5   // series; fewer are no fleet
 	fleetKeep = 365 // days from which the level of the fleet is learned, the newest GuardDays kept out

@@ -9,6 +9,9 @@ type Shift struct {
 	K   float64 `json:"k"`   // allowance: half the shift to be found
 	H   float64 `json:"h"`   // threshold
 	Cap float64 `json:"cap"` // one value counts at most this, so that no single day raises; 0 means no limit
+	// FalseAlarms is how often these settings raised without a known change, times per series and year, as measured. It
+	// is told with an alarm and decides nothing.
+	FalseAlarms float64 `json:"false_alarms"`
 
 	Sum   float64 `json:"sum"`
 	Steps int     `json:"steps"` // values since the sum was last 0: for so long the shift has lasted

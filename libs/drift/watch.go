@@ -8,6 +8,8 @@ const (
 	BiasHigh   = "bias_high"   // actual values lie above the forecasts
 	BiasLow    = "bias_low"    // below
 	Coverage   = "coverage"    // intervals hold too few actual values
+	// DailyError is no detector: it is Pooled of one day, for whoever pools series.
+	DailyError = "daily_error"
 )
 
 // Days that Watch works with.
@@ -26,9 +28,9 @@ type Settings struct{ Error, Bias, Coverage Shift }
 // did on 57 others.
 func DayAhead() Settings {
 	return Settings{
-		Error:    Shift{K: 0.45, H: 3.2, Cap: 1.2},
-		Bias:     Shift{K: 0.8, H: 8, Cap: 1.5},
-		Coverage: Shift{K: 0.05, H: 2, Cap: 0.2},
+		Error:    Shift{K: 0.45, H: 3.2, Cap: 1.2, FalseAlarms: 0.12},
+		Bias:     Shift{K: 0.8, H: 8, Cap: 1.5, FalseAlarms: 0.06},
+		Coverage: Shift{K: 0.05, H: 2, Cap: 0.2, FalseAlarms: 0.09},
 	}
 }
 
@@ -37,6 +39,7 @@ func DayAhead() Settings {
 func DayAfter() Settings {
 	s := Settings{Error: DayAhead().Error}
 	s.Error.H *= 2
+	s.Error.FalseAlarms = 0.09
 	return s
 }
 
@@ -59,13 +62,14 @@ type named struct {
 
 // Reading is what a day has shown of one detector.
 type Reading struct {
-	Detector   string
-	Transition Transition
-	Raised     bool
-	Ticket     bool    // somebody is to be told; otherwise it is evidence beside others
-	Statistic  float64 // cumulative sum
-	Threshold  float64
-	Days       int // for so long the sum has been above 0
+	Detector    string
+	Transition  Transition
+	Raised      bool
+	Ticket      bool    // somebody is to be told; otherwise it is evidence beside others
+	Statistic   float64 // cumulative sum
+	Threshold   float64
+	Days        int     // for so long the sum has been above 0
+	FalseAlarms float64 // Shift.FalseAlarms
 }
 
 // Pooled is what the newest days of a series say, to be set beside those of others.
@@ -105,7 +109,7 @@ func (w *Watch) Step(d Day) (readings []Reading, pooled Pooled) {
 		}
 		t := s.Step(values[i])
 		readings = append(readings, Reading{
-			Detector: w.shifts[i].name, Transition: t, Raised: s.Alarm, Ticket: w.shifts[i].name != Coverage, Statistic: s.Sum, Threshold: s.H, Days: s.Steps,
+			Detector: w.shifts[i].name, Transition: t, Raised: s.Alarm, Ticket: w.shifts[i].name != Coverage, Statistic: s.Sum, Threshold: s.H, Days: s.Steps, FalseAlarms: s.FalseAlarms,
 		})
 	}
 	return readings, w.pooled(values[0])

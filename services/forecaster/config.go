@@ -13,9 +13,10 @@ type Config struct {
 	Rescore  time.Duration `help:"How far back a revised observation rescores forecasts." default:"48h"`
 	MinTrain int           `help:"Observations a series needs before a model is asked for." default:"720"`
 
-	DriftRaise    float64 `help:"Raise a drift event when recent errors exceed the backtest's by this factor." default:"5"`
-	DriftClear    float64 `help:"Clear it when they fall below this factor." default:"3"`
-	DriftHalfLife float64 `help:"Observations after which an error counts half." default:"12"`
+	DriftRaise    float64       `help:"Raise a drift event when recent errors exceed the backtest's by this factor." default:"5"`
+	DriftClear    float64       `help:"Clear it when they fall below this factor." default:"3"`
+	DriftHalfLife float64       `help:"Observations after which an error counts half." default:"12"`
+	DriftHistory  time.Duration `help:"How far back daily errors are read when a series is met, to tell a slow drift; at least eight weeks to tell any at once, 0 to learn anew." default:"2160h"`
 }
 
 // Validate reports every bad field.
@@ -33,5 +34,6 @@ func (c Config) Validate() error {
 	bad(c.DriftClear <= 0, "drift-clear: %g is not positive", c.DriftClear)
 	bad(c.DriftRaise <= c.DriftClear, "drift-raise: %g is not above drift-clear %g", c.DriftRaise, c.DriftClear)
 	bad(c.DriftHalfLife <= 0, "drift-half-life: %g is not positive", c.DriftHalfLife)
+	bad(c.DriftHistory < 0, "drift-history: %s is negative", c.DriftHistory)
 	return errors.Join(errs...)
 }

@@ -31,6 +31,9 @@ type Record interface {
 	Champion(ctx context.Context, id series.ID) (forecast.Model, bool, error)
 	// ScaledErrors returns, for each target at or after since that has scores, the mean of their scaled errors.
 	ScaledErrors(ctx context.Context, id series.ID, since time.Time) ([]series.Observation, error)
+	// DayErrors returns the scores of targets at or after since and scored by asOf, by local day in zone and by horizons up to and beyond
+	// a day of so many steps, in order of days.
+	DayErrors(ctx context.Context, id series.ID, since, asOf time.Time, zone *time.Location, day int) ([]forecast.DayErrors, error)
 	// Outcomes returns for each target at or after since and each bucket of so many horizons what became of the newest
 	// forecast that was no fallback, as it was known at asOf.
 	Outcomes(ctx context.Context, id series.ID, since, asOf time.Time, bucket int) ([]forecast.Outcome, error)
@@ -132,6 +135,7 @@ func (m models) Handle(ctx context.Context, in stage.Message) (stage.Result, err
 		return stage.Result{}, err
 	}
 	s.champion, s.live = champion, nil
+	s.daily.renew()
 	var out stage.Result
 	if s.window.Len() == 0 {
 		return out, nil

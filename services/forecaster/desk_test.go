@@ -98,6 +98,43 @@ func (m *memory) ScaledErrors(_ context.Context, _ series.ID, since time.Time) (
 	return out, nil
 }
 
+func (m *memory) DayErrors(_ context.Context, _ series.ID, since, asOf time.Time, zone *time.Location, day int) ([]forecast.DayErrors, error) {
+	type key struct {
+		day   int64
+		later bool
+	}
+	targets := map[key]map[int64]bool{}
+	out := map[key]*forecast.DayErrors{}
+	for _, s := range m.scores {
+		if s.TargetTS.Before(since) || s.ScoredAt.After(asOf) || math.IsNaN(s.ScaledError) {
+			continue
+		}
+		at := midnight(s.TargetTS, zone)
+		k := key{at.Unix(), int(s.Horizon) > day}
+		if out[k] == nil {
+			out[k], targets[k] = &forecast.DayErrors{Day: at, Later: k.later}, map[int64]bool{}
+		}
+		d := out[k]
+		targets[k][s.TargetTS.Unix()] = true
+		d.Targets = len(targets[k])
+		d.Scores++
+		n := float64(d.Scores)
+		d.Error += (s.ScaledError - d.Error) / n
+		d.Bias += (math.Copysign(s.ScaledError, s.Actual-s.Mean) - d.Bias) / n
+		in := 0.0
+		if s.Covered90 {
+			in = 1
+		}
+		d.Covered += (in - d.Covered) / n
+	}
+	var list []forecast.DayErrors
+	for _, d := range out {
+		list = append(list, *d)
+	}
+	slices.SortFunc(list, func(a, b forecast.DayErrors) int { return a.Day.Compare(b.Day) })
+	return list, nil
+}
+
 func (m *memory) Outcomes(_ context.Context, _ series.ID, since, asOf time.Time, bucket int) ([]forecast.Outcome, error) {
 	type key struct {
 		target int64

@@ -22,6 +22,7 @@ func (d *Desk) score(s *state, b series.Batch, out *stage.Result) {
 			continue
 		}
 		sum, n := 0.0, 0
+		var scores []record.Score
 		for _, f := range s.open {
 			h := int(o.TS.Sub(f.DataCut) / s.step)
 			if h < 1 || h > len(f.Mean) || f.IssuedAt.After(b.KnownAt) {
@@ -29,6 +30,7 @@ func (d *Desk) score(s *state, b series.Batch, out *stage.Result) {
 			}
 			row := scored(f, h, o, b)
 			out.Rows = append(out.Rows, row)
+			scores = append(scores, row)
 			if !f.Fallback {
 				s.outcomes.put(forecast.Outcome{Target: o.TS, Horizon: h, Actual: o.Value, Mean: row.Mean, Missed80: !row.Covered80, Missed90: !row.Covered90})
 			}
@@ -40,6 +42,7 @@ func (d *Desk) score(s *state, b series.Batch, out *stage.Result) {
 		if n > 0 && o.TS.After(s.drifted) {
 			s.drifted = o.TS
 			d.watch(s, b, o, sum/float64(n), out)
+			d.follow(s, b, o.TS, scores, out)
 		}
 	}
 }

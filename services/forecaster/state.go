@@ -34,6 +34,7 @@ type state struct {
 	drift   drift.ErrorEWMA
 	drifted time.Time // newest target the detector has seen
 	told    bool      // the detector's condition was reported since this state was built
+	daily   daily
 }
 
 // state returns the state of the batch's series, built from the record when it is not at hand. Only what was known at
@@ -46,6 +47,7 @@ func (d *Desk) state(ctx context.Context, b series.Batch) (*state, error) {
 		id: b.Series, unit: b.Unit, step: b.Step, fresh: true,
 		window: series.NewWindow(b.Series, b.Step, d.cfg.Window),
 		drift:  d.detector(),
+		daily:  newDaily(),
 	}
 	zone, err := time.LoadLocation(b.Zone)
 	if err != nil {
@@ -111,7 +113,7 @@ func (d *Desk) recall(ctx context.Context, s *state, to, asOf time.Time) error {
 	for _, o := range past {
 		s.outcomes.put(o)
 	}
-	return nil
+	return d.recallDays(ctx, s, to, asOf)
 }
 
 // reach is how long a forecast stays open: until its last target can no longer be revised.

@@ -100,6 +100,13 @@ func eventRow(e event.Event) record.Event {
 		row.Class, row.Code, row.Condition = string(event.ModelDrift), x.Detector, string(x.Condition)
 		row.Subject, row.Message, row.Value, row.Threshold = x.Series.String(), x.Message, x.Statistic, x.Threshold
 		row.Attributes = map[string]string{"model_id": x.ModelID, "data_cut": x.DataCut.UTC().Format(time.RFC3339)}
+		if x.Tier != "" {
+			row.Attributes["tier"], row.Attributes["bucket"] = string(x.Tier), x.Bucket
+			row.Attributes["window_seconds"] = strconv.FormatFloat(x.Window.Seconds(), 'f', 0, 64)
+			row.Attributes["ratio"] = strconv.FormatFloat(x.Ratio, 'g', 4, 64)
+			row.Attributes["p_value"] = strconv.FormatFloat(x.PValue, 'g', 4, 64)
+			row.Attributes["false_alarms_per_series_year"] = strconv.FormatFloat(x.FalseAlarms, 'g', 4, 64)
+		}
 	case e.Heartbeat != nil:
 		x := e.Heartbeat
 		row.Code, row.Subject, row.Value, row.Threshold = x.State, e.Instance, x.Uptime.Seconds(), x.Interval.Seconds()

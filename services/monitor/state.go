@@ -32,6 +32,7 @@ const (
 	jobPrefix     = "job."     // and the series
 	silencePrefix = "silence." // and the ID
 	groupPrefix   = "group."   // and the ID of a receiver's group
+	fleetKey      = "fleet"
 )
 
 // kept is the value of an alert's key. It goes when the alert is closed and everything about it has been said.
@@ -145,6 +146,9 @@ func (h *Handler) loadOther(ctx context.Context, key string, value []byte) error
 	if id, ok := strings.CutPrefix(key, groupPrefix); ok {
 		return h.loadGroup(id, value)
 	}
+	if key == fleetKey {
+		return h.rules.RestoreFleet(value)
+	}
 	if !strings.HasPrefix(key, jobPrefix) {
 		return errForeign
 	}
@@ -171,6 +175,9 @@ func (h *Handler) save(ctx context.Context) error {
 			return fmt.Errorf("keep alert %s: %w", fp, err)
 		}
 		delete(h.dirty, fp)
+	}
+	if err := h.saveFleet(ctx); err != nil {
+		return err
 	}
 	return h.saveGroups(ctx)
 }
@@ -203,6 +210,19 @@ func (h *Handler) saveJob(ctx context.Context, id series.ID) error {
 	if err := h.state.Put(ctx, jobPrefix+wire.Key(id), value); err != nil {
 		h.stale = true
 		return fmt.Errorf("keep training job of %s: %w", id, err)
+	}
+	return nil
+}
+
+// saveFleet keeps what is known of the fleet as a whole, once for each day of data.
+func (h *Handler) saveFleet(ctx context.Context) error {
+	value, changed, err := h.rules.FleetState()
+	if err != nil || !changed {
+		return err
+	}
+	if err := h.state.Put(ctx, fleetKey, value); err != nil {
+		h.stale = true
+		return fmt.Errorf("keep the fleet: %w", err)
 	}
 	return nil
 }

@@ -17,7 +17,7 @@ func (r *drift) observe(at time.Time, e event.Event) []alert.Signal {
 	s := alert.Signal{
 		Name:     ForecastDrift,
 		Labels:   map[string]string{"series": d.Series.String(), "detector": d.Detector},
-		Severity: event.Warning,
+		Severity: severityOf(d.Tier),
 		Class:    event.ModelDrift,
 		Active:   d.Condition != event.Cleared,
 		At:       at,
@@ -28,8 +28,19 @@ func (r *drift) observe(at time.Time, e event.Event) []alert.Signal {
 	}
 	s.Cause = fmt.Sprintf("%s is %.4g, threshold %.4g, with data up to %s, model %s",
 		d.Detector, d.Statistic, d.Threshold, d.DataCut.UTC().Format(time.RFC3339), d.ModelID)
+	if d.Bucket != "" {
+		s.Labels["horizon"] = d.Bucket
+	}
 	if d.Message != "" {
 		s.Cause += ": " + d.Message
 	}
 	return []alert.Signal{s}
+}
+
+// severityOf returns how bad a drift of a tier is.
+func severityOf(t event.Tier) event.Severity {
+	if t == event.TierPage {
+		return event.Critical
+	}
+	return event.Warning
 }

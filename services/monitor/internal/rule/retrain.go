@@ -28,7 +28,7 @@ func NewRetrain(cfg Config) *Retrain {
 // often it is delivered.
 func (r *Retrain) Job(e event.Event) (forecast.Job, bool) {
 	d := e.Drift
-	if d == nil || d.Condition == event.Cleared {
+	if d == nil || d.Condition == event.Cleared || d.Tier == event.TierEvent {
 		return forecast.Job{}, false
 	}
 	cut := d.DataCut

@@ -28,7 +28,7 @@ const (
 func Names() []string {
 	return []string{
 		ServiceSilent, ServiceCrashLoop, ConsumerStalled, ConsumerLagGrowing, SourceStale, ForecastDrift, StateUnreadable, ReceiverDown, alert.FloodName, event.Watchdog,
-		ConsumerBlockedAck, ConsumerNotPulling, ConsumerRedeliveryStorm, ConsumerRewind, ConsumerLost, ConsumerGone, ConsumerNoData,
+		ConsumerBlockedAck, ConsumerNotPulling, ConsumerRedeliveryStorm, ConsumerRewind, ConsumerLost, ConsumerGone, ConsumerNoData, FleetDrift,
 	}
 }
 
@@ -48,6 +48,7 @@ type Set struct {
 	stale   *stale
 	errors  *errorRule
 	drift   *drift
+	fleet   *fleet
 	expired time.Time
 }
 
@@ -61,6 +62,7 @@ func NewSet(cfg Config, start time.Time) *Set {
 		stale:   newStale(cfg),
 		errors:  &errorRule{cfg: cfg},
 		drift:   &drift{cfg: cfg},
+		fleet:   newFleet(cfg),
 		expired: start,
 	}
 	if cfg.LagGrowing {
@@ -78,6 +80,9 @@ func (s *Set) Observe(now, at time.Time, e event.Event) []alert.Signal {
 	case e.Error != nil:
 		return s.errors.observe(at, e)
 	case e.Drift != nil:
+		if e.Drift.Tier == event.TierEvent {
+			return s.fleet.observe(at, e)
+		}
 		return s.drift.observe(at, e)
 	case e.Lag != nil && e.Lag.Consumer != "":
 		out := consumerStates{s.cfg}.observe(at, e)

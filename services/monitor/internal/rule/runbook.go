@@ -34,6 +34,8 @@ func firstStep(name, subject string) string {
 		return fmt.Sprintf("SELECT at, message, attributes FROM v_events WHERE code = 'transformation_failed' AND subject = '%s' ORDER BY at DESC LIMIT 5", subject)
 	case ForecastDrift:
 		return fmt.Sprintf("a retraining was asked for; see whether it helps: SELECT target_ts, actual, mean, scaled_error FROM v_scores WHERE series = '%s' ORDER BY target_ts DESC LIMIT 48", subject)
+	case FleetDrift:
+		return "what have the series in common, and what changed: SELECT subject, max(value) AS excess FROM v_events WHERE kind = 'drift' AND code = 'daily_error' AND at > now() - INTERVAL 14 DAY GROUP BY subject ORDER BY excess DESC LIMIT 20"
 	case "series_broken", "training_held":
 		return fmt.Sprintf("bellwether quarantine list --series=%s", subject)
 	case "source_silent":
