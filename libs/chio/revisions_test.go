@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"github.com/bellwether-forecast/bellwether/libs/forecast"
 	"github.com/bellwether-forecast/bellwether/libs/record"
 	"github.com/bellwether-forecast/bellwether/libs/series"
 )
