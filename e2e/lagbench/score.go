@@ -20,19 +20,19 @@ func (c confusion) add(truth, said lag.State) {
 
 // f1 is the harmonic mean of precision and recall of a state; 0 when it was never named rightly.
 func (c confusion) f1(s lag.State) float64 {
-	right, named, true_ := c[s][s], 0, 0
+	right, named, occurred := c[s][s], 0, 0
 	for truth, said := range c {
 		named += said[s]
 		for _, n := range said {
 			if truth == s {
-				true_ += n
+				occurred += n
 			}
 		}
 	}
 	if right == 0 {
 		return 0
 	}
-	return 2 * float64(right) / float64(named+true_)
+	return 2 * float64(right) / float64(named+occurred)
 }
 
 // macro is the mean of f1 over all states: Sokolova & Lapalme, Information Processing & Management 45(4), 2009.

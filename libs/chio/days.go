@@ -16,7 +16,7 @@ import (
 func (s *Store) DayErrors(ctx context.Context, id series.ID, since, asOf time.Time, zone *time.Location, day int) ([]forecast.DayErrors, error) {
 	const query = `
 		SELECT toInt64(toUnixTimestamp(toStartOfDay(toTimeZone(target_ts, {zone:String})))) AS day, horizon > {steps:UInt16} AS later,
-			toInt64(uniqExact(target_ts)), toInt64(count()), avg(scaled_error), avg(sign(actual - mean) * scaled_error), avg(covered90)
+			toInt64(uniqExact(target_ts)), toInt64(count()), avg(scaled_error), avg(sign(actual - mean) * scaled_error), avg(covered_90)
 		FROM scores FINAL
 		WHERE series = {series:String} AND target_ts >= fromUnixTimestamp64Milli({since:Int64}, 'UTC')
 			AND scored_at <= fromUnixTimestamp64Milli({asOf:Int64}, 'UTC') AND NOT isNaN(scaled_error)

@@ -105,7 +105,7 @@ func TestDayErrors(t *testing.T) {
 	if diff := cmp.Diff(want, got, cmpopts.EquateApprox(1e-12, 0)); diff != "" {
 		t.Errorf("DayErrors mismatch (-want +got):\n%s", diff)
 	}
-	if got, err = s.DayErrors(t.Context(), pjm, midnight, midnight, zone, 24); err != nil || len(got) != 2 || got[0].Targets != 1 {
+	if got, err = s.DayErrors(t.Context(), pjm, midnight, midnight, zone, 24); err != nil || len(got) != 1 || got[0].Targets != 1 {
 		t.Errorf("as of midnight: %+v, %v, want one target", got, err)
 	}
 }

@@ -109,12 +109,16 @@ func TestJobAndModelRoundTrip(t *testing.T) {
 func TestEventRoundTrip(t *testing.T) {
 	base := event.Event{ID: "e", Service: event.Forecaster, Instance: "f-1", At: t0}
 	lag, fail, drift, beat := base, base, base, base
-	lag.Lag = &event.Lag{Stream: "s", Consumer: "c", Pending: 1, AckPending: 2, Redelivered: 3, AckFloor: 4, Oldest: 5 * time.Second, DataAge: time.Hour, ExpectedAge: time.Hour, Paused: true, Series: series.ID{Source: "eia", Key: "PJM"},
+	lag.Lag = &event.Lag{
+		Stream: "s", Consumer: "c", Pending: 1, AckPending: 2, Redelivered: 3, AckFloor: 4, Oldest: 5 * time.Second, DataAge: time.Hour, ExpectedAge: time.Hour, Paused: true, Series: series.ID{Source: "eia", Key: "PJM"},
 		MaxAckPending: 6, Waiting: 7, Delivered: 8, Deliveries: 9, FirstSeq: 10, LastSeq: 11, OldestSeq: 18, Skipped: 12, Headroom: 13 * time.Second, Created: t0,
-		Full: 14, Unpulled: 15, KeepsNewest: true, Missing: true, State: "slow", Evidence: "x", PublishRate: 16, AckRate: 17, ETA: -time.Second}
+		Full: 14, Unpulled: 15, KeepsNewest: true, Missing: true, State: "slow", Evidence: "x", PublishRate: 16, AckRate: 17, ETA: -time.Second,
+	}
 	fail.Error = &event.Error{Class: event.DataIntegrity, Code: "c", Subject: "s", Condition: event.Raised, Severity: event.Critical, Message: "m", Attributes: map[string]string{"k": "v"}}
-	drift.Drift = &event.Drift{Series: series.ID{Source: "eia", Key: "PJM"}, Detector: "d", Condition: event.Cleared, Statistic: 1, Threshold: 2, ModelID: "m", DataCut: t0, Message: "x",
-		Bucket: "h1-24", Tier: event.TierPage, Window: time.Hour, FalseAlarms: 0.2, Ratio: 2, PValue: 0.01}
+	drift.Drift = &event.Drift{
+		Series: series.ID{Source: "eia", Key: "PJM"}, Detector: "d", Condition: event.Cleared, Statistic: 1, Threshold: 2, ModelID: "m", DataCut: t0, Message: "x",
+		Bucket: "h1-24", Tier: event.TierPage, Window: time.Hour, FalseAlarms: 0.2, Ratio: 2, PValue: 0.01,
+	}
 	beat.Heartbeat = &event.Heartbeat{State: "running", Version: "v", Interval: time.Second, Processed: 9, Uptime: time.Minute}
 	for _, in := range []event.Event{lag, fail, drift, beat} {
 		m := wire.EncodeEvent(in)

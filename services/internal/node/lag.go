@@ -23,20 +23,17 @@ func newConsumer(stream, name string, every time.Duration) consumer {
 // reportLag reads where a consumer stands and says so, with what the reports of the last minute say together. A consumer,
 // or a partition of it, that nobody has run yet is not there and nothing to speak of; one that was there is gone.
 func (n *Node) reportLag(ctx context.Context, c consumer) error {
-	read, err := n.Bus.Lag(ctx, c.stream, c.name)
-	missing := errors.Is(err, natsio.ErrNotFound)
+	read, failed := n.Bus.Lag(ctx, c.stream, c.name)
+	missing := errors.Is(failed, natsio.ErrNotFound)
 	if missing && !c.reports.seen || ctx.Err() != nil {
 		return nil
 	}
-	l, told := c.reports.judge(time.Now(), read, err != nil, missing)
-	if missing || !told {
-		err = nil // it is in the report, or was in the last
+	l, told := c.reports.judge(time.Now(), read, failed != nil, missing)
+	if !told {
+		return failed
 	}
-	if told {
-		l.Stream, l.Consumer = c.stream, c.name
-		err = errors.Join(err, n.Report.Lag(ctx, l))
-	}
-	return err
+	l.Stream, l.Consumer = c.stream, c.name
+	return n.Report.Lag(ctx, l)
 }
 
 // judge takes in a report and returns it with the verdict of the window. What could not be read is told of once that
