@@ -25,6 +25,7 @@ func TestDailyDriftIsToldOnceAndOutlivesTheDesk(t *testing.T) {
 	slow := cfg
 	slow.DriftRaise = 50 // the fast detector is not what is tested
 	slow.DriftHistory = 90 * 24 * time.Hour
+	slow.Horizon = 30
 	noise := make([]float64, 1000+100*24)
 	rng := rand.New(rand.NewPCG(3, 3))
 	for i := range noise {
