@@ -25,7 +25,10 @@ func newConsumer(stream, name string, every time.Duration) consumer {
 func (n *Node) reportLag(ctx context.Context, c consumer) error {
 	read, failed := n.Bus.Lag(ctx, c.stream, c.name)
 	missing := errors.Is(failed, natsio.ErrNotFound)
-	if missing && !c.reports.seen || ctx.Err() != nil {
+	if err := ctx.Err(); err != nil {
+		return err // stopping: the bus may still be there
+	}
+	if missing && !c.reports.seen {
 		return nil
 	}
 	l, told := c.reports.judge(time.Now(), read, failed != nil, missing)
