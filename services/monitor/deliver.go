@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -81,12 +82,7 @@ func (h *Handler) last(n notify.Notification) bool {
 	if !ok || r.Fallback == "" {
 		return true
 	}
-	for _, name := range n.Failed {
-		if name == r.Fallback {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(n.Failed, r.Fallback)
 }
 
 // courier delivers notifications by HTTP: those of one receiver in order, those of different ones apart.
@@ -197,8 +193,7 @@ func (c *courier) post(ctx context.Context, r notify.Receiver, n notify.Notifica
 
 // withoutURL drops the address from an error: it may be a secret.
 func withoutURL(err error) error {
-	var u *url.Error
-	if errors.As(err, &u) {
+	if u, ok := errors.AsType[*url.Error](err); ok {
 		return u.Err
 	}
 	return err

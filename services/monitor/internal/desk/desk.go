@@ -84,7 +84,6 @@ type Desk struct {
 	timed   map[string]struct{} // cases that time alone may change
 	stale   bool                // the cases may not be as what holds them back would have it
 	next    time.Time           // when a silence or a window next begins or ends
-	pruned  time.Time
 }
 
 // New returns a desk without cases. cfg must be valid.

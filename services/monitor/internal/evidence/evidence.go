@@ -122,7 +122,7 @@ func (l *Log) forgetOldest() {
 	delete(l.errors, oldest.fingerprint)
 }
 
-var variable = regexp.MustCompile(`"[^"]*"|'[^']*'|[0-9a-fA-F]{8,}|[0-9]+`) //nolint:gochecknoglobals // compiled once, never written
+var variable = regexp.MustCompile(`"[^"]*"|'[^']*'|[0-9a-fA-F]{8,}|[0-9]+`)
 
 // Fingerprint returns what makes two error events the same trouble: class, service, code and the message without what
 // varies in it (numbers, quoted words, hexadecimal IDs), and the top of the stack when there is one. 8 hexadecimal digits.

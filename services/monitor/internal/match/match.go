@@ -41,7 +41,7 @@ type Matcher struct {
 
 var errSyntax = errors.New(`want label="value", with one of = != =~ !~`)
 
-var syntax = regexp.MustCompile(`^\s*([a-zA-Z_][a-zA-Z0-9_]*)\s*(=~|!~|!=|=)\s*(|[^=~\s].*?)\s*$`) //nolint:gochecknoglobals // compiled once, never written
+var syntax = regexp.MustCompile(`^\s*([a-zA-Z_][a-zA-Z0-9_]*)\s*(=~|!~|!=|=)\s*(|[^=~\s].*?)\s*$`)
 
 // Parse reads a matcher. The value may be quoted as in Go, or bare if it has no quote in it.
 func Parse(s string) (Matcher, error) {

@@ -70,7 +70,7 @@ func or(d *time.Duration, otherwise time.Duration) time.Duration {
 func (r Receiver) sendsResolved() bool { return r.SendResolved == nil || *r.SendResolved }
 
 var (
-	word     = regexp.MustCompile(`^[A-Za-z0-9_-]+$`) //nolint:gochecknoglobals // compiled once, never written
+	word     = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
 	errRoute = errors.New("routes")
 )
 

@@ -3,6 +3,7 @@ package notify
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"strings"
 	"time"
 
@@ -59,9 +60,7 @@ func Payload(n Notification) Message {
 
 func payloadAlert(a *event.Alert) MessageAlert {
 	out := MessageAlert{Status: firing, StartsAt: a.StartedAt, Fingerprint: a.Fingerprint, Labels: map[string]string{}, Annotations: map[string]string{}}
-	for k, v := range a.Labels {
-		out.Labels[k] = v
-	}
+	maps.Copy(out.Labels, a.Labels)
 	out.Labels["alertname"], out.Labels["name"] = a.Name, a.Name
 	out.Labels["severity"], out.Labels["class"] = string(a.Severity), string(a.Class)
 	var evidence []string
@@ -88,9 +87,7 @@ func common(alerts []MessageAlert, of func(MessageAlert) map[string]string) map[
 	if len(alerts) == 0 {
 		return out
 	}
-	for k, v := range of(alerts[0]) {
-		out[k] = v
-	}
+	maps.Copy(out, of(alerts[0]))
 	for _, a := range alerts[1:] {
 		for k, v := range out {
 			if w, ok := of(a)[k]; !ok || w != v {

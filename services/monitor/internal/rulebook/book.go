@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"time"
 
 	"go.yaml.in/yaml/v3"
@@ -197,12 +198,8 @@ func (b *Book) Apply(s alert.Signal) alert.Signal {
 	}
 	if len(r.Labels) > 0 {
 		labels := make(map[string]string, len(s.Labels)+len(r.Labels))
-		for k, v := range r.Labels {
-			labels[k] = v
-		}
-		for k, v := range s.Labels {
-			labels[k] = v
-		}
+		maps.Copy(labels, r.Labels)
+		maps.Copy(labels, s.Labels)
 		s.Labels = labels
 	}
 	if r.Severity != "" {

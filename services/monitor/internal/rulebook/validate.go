@@ -15,7 +15,7 @@ import (
 	"github.com/bellwether-forecast/bellwether/services/monitor/internal/window"
 )
 
-var snake = regexp.MustCompile(`^[a-z][a-z0-9_]*$`) //nolint:gochecknoglobals // compiled once, never written
+var snake = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
 
 // problems collects what is wrong, each with the path of its field.
 type problems []error

@@ -352,7 +352,7 @@ type comparison struct {
 	bound float64
 }
 
-var comparisonSyntax = regexp.MustCompile(`^\s*([a-z][a-z0-9_]*)\s*(>=|<=|==|!=|>|<)\s*(\S+)\s*$`) //nolint:gochecknoglobals // compiled once, never written
+var comparisonSyntax = regexp.MustCompile(`^\s*([a-z][a-z0-9_]*)\s*(>=|<=|==|!=|>|<)\s*(\S+)\s*$`)
 
 func parseComparison(s string) (comparison, error) {
 	part := comparisonSyntax.FindStringSubmatch(s)
