@@ -96,7 +96,6 @@ type ordeal struct {
 	heardAt map[string]time.Time // first word of an occurrence, by the subject
 	seq     int
 	raised  map[string]bool
-	newest  map[string]time.Time // last word said of a subject
 }
 
 // result is what an ordeal found.
@@ -118,7 +117,7 @@ func killed(ctx context.Context, out io.Writer, n, latency int) (result, error) 
 		return result{}, err
 	}
 	defer s.Close(context.WithoutCancel(ctx))
-	o := &ordeal{url: s.URL(), rules: dir + "/rules.yaml", said: map[string]int{}, raised: map[string]bool{}, newest: map[string]time.Time{}, heardAt: map[string]time.Time{}}
+	o := &ordeal{url: s.URL(), rules: dir + "/rules.yaml", said: map[string]int{}, raised: map[string]bool{}, heardAt: map[string]time.Time{}}
 	// Alerts come and go faster here than anything that does not flap.
 	if err := os.WriteFile(o.rules, []byte("version: 1\nflapping: {firings: 0, within: 0s, calm: 0s}\n"), 0o600); err != nil {
 		return result{}, err
@@ -189,10 +188,6 @@ func (o *ordeal) say(ctx context.Context, subject string) error {
 	}}))
 }
 
-// apart is the least time between two words about one subject. An occurrence is named by the millisecond in which it began,
-// so that two that begin within the same one are one.
-const apart = 2 * time.Millisecond
-
 // kill starts the monitor and kills it n times, at random moments, while errors come and go.
 func (o *ordeal) kill(ctx context.Context, out io.Writer, n int) error {
 	r := rand.New(rand.NewPCG(1, 17))
@@ -206,10 +201,6 @@ func (o *ordeal) kill(ctx context.Context, out io.Writer, n int) error {
 		until := time.Now().Add(time.Duration(20+r.IntN(180)) * time.Millisecond)
 		for time.Now().Before(until) {
 			subject := fmt.Sprintf("s%d", r.IntN(40))
-			if time.Since(o.newest[subject]) < apart {
-				continue
-			}
-			o.newest[subject] = time.Now()
 			if err := o.say(ctx, subject); err != nil {
 				return errors.Join(err, end(p))
 			}

@@ -30,7 +30,8 @@ func TestLayout(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := "INSERT INTO `alerts` (`fingerprint`, `alert_id`, `name`, `severity`, `class`, `state`, `labels`, `summary`, `cause`, `runbook`, `started_at`, `at`, `events`)"
+	want := "INSERT INTO `alerts` (`fingerprint`, `alert_id`, `name`, `severity`, `class`, `state`, `labels`, `summary`, `cause`, `runbook`, `started_at`, `at`, `events`, " +
+		"`previous`, `reason`, `value`, `threshold`, `evidence`)"
 	if diff := cmp.Diff(want, l.statement("alerts")); diff != "" {
 		t.Errorf("insert mismatch (-want +got):\n%s", diff)
 	}

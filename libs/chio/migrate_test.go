@@ -23,7 +23,7 @@ func TestMigrateTwice(t *testing.T) {
 	for _, a := range first {
 		names = append(names, a.Name)
 	}
-	if diff := cmp.Diff([]string{"00001_tables.sql", "00002_views.sql", "00003_queries.sql"}, names); diff != "" {
+	if diff := cmp.Diff([]string{"00001_tables.sql", "00002_views.sql", "00003_queries.sql", "00004_alerting.sql"}, names); diff != "" {
 		t.Errorf("applied migrations mismatch (-want +got):\n%s", diff)
 	}
 	s := connect(t, cfg)

@@ -117,7 +117,7 @@ func (e *Engine) start(fp string, s Signal, at time.Time) *Open {
 		Phase: Pending,
 		Alert: event.Alert{
 			Fingerprint: fp,
-			ID:          ID(fp, at),
+			ID:          ID(fp, at, s.EventID),
 			Name:        s.Name,
 			State:       event.Pending,
 			Labels:      s.Labels,

@@ -152,7 +152,7 @@ func TestTransitionsCarryTheEvidence(t *testing.T) {
 	resolved := e.Tick(at(65))
 
 	want := event.Alert{
-		Fingerprint: Fingerprint("n", s.Labels), ID: ID(Fingerprint("n", s.Labels), at(1)), Name: "n",
+		Fingerprint: Fingerprint("n", s.Labels), ID: ID(Fingerprint("n", s.Labels), at(1), "e1"), Name: "n",
 		Severity: event.Critical, Class: event.Infrastructure, State: event.Firing, Labels: s.Labels,
 		Summary: "what", Cause: "why", Runbook: "how", StartedAt: at(1), At: at(2), Events: 1,
 	}
@@ -162,6 +162,27 @@ func TestTransitionsCarryTheEvidence(t *testing.T) {
 	want.State, want.At, want.ResolvedAt, want.Cause, want.Events = event.Resolved, at(65), at(65), "mended", 2
 	if diff := cmp.Diff([]event.Alert{want}, resolved); diff != "" {
 		t.Errorf("resolved mismatch (-want +got):\n%s", diff)
+	}
+}
+
+// What begins twice in the same millisecond has an ID each; what comes again after a crash has the same.
+func TestOccurrencesOfOneMillisecond(t *testing.T) {
+	ids := func(events ...string) []string {
+		e := New()
+		var out []string
+		for _, id := range events {
+			s := Signal{Name: "n", At: at(1), EventID: id, Active: true}
+			for _, a := range e.Observe(at(1), s) {
+				out = append(out, a.ID)
+			}
+			s.Active = false
+			e.Observe(at(1), s)
+		}
+		return out
+	}
+	got := ids("a", "b", "a")
+	if len(got) != 3 || got[0] == got[1] || got[0] != got[2] {
+		t.Errorf("ids %q, want those of a and b to differ and that of a to stay", got)
 	}
 }
 

@@ -79,9 +79,15 @@ func Fingerprint(name string, labels map[string]string) string {
 	return hex.EncodeToString(sum[:8])
 }
 
-// ID returns the identity of the occurrence of an alert that started at t.
-func ID(fingerprint string, t time.Time) string {
-	return fingerprint + "-" + strconv.FormatInt(t.UnixMilli(), 10)
+// ID returns the identity of the occurrence of an alert that started at t with an event. The event, which may be empty,
+// tells apart what began in the same millisecond, and is the same when it is delivered again.
+func ID(fingerprint string, t time.Time, eventID string) string {
+	id := fingerprint + "-" + strconv.FormatInt(t.UnixMilli(), 10)
+	if eventID == "" {
+		return id
+	}
+	sum := sha256.Sum256([]byte(eventID))
+	return id + "-" + hex.EncodeToString(sum[:4])
 }
 
 // Labels returns labels as "a=1, b=2" in the order of their names.
