@@ -86,8 +86,8 @@ type round map[string]string
 // comparePeer plays n stories at Alertmanager, a real process, in real time, and at Bellwether, and compares what their
 // receivers are told at each look at a group.
 func comparePeer(ctx context.Context, out io.Writer, path string, seed uint64, n int) error {
-	binary, err := exec.LookPath(path)
-	if err != nil || n == 0 {
+	binary, missing := exec.LookPath(path)
+	if missing != nil || n == 0 {
 		fmt.Fprintf(out, "Alertmanager: left out, there is no %s; install the package prometheus-alertmanager or name it with --alertmanager\n", path)
 		return nil
 	}
@@ -108,7 +108,7 @@ func comparePeer(ctx context.Context, out io.Writer, path string, seed uint64, n
 		for k := range peerRounds + 3 {
 			told += len(ours[k])
 			if !maps.Equal(ours[k], theirs[p.service][k]) {
-				return fmt.Errorf("Alertmanager tells %v at look %d of %s, Bellwether %v; the story is %+v: %w", theirs[p.service][k], k, p.service, ours[k], p.acts, errFailed)
+				return fmt.Errorf("peer: Alertmanager tells %v at look %d of %s, Bellwether %v; the story is %+v: %w", theirs[p.service][k], k, p.service, ours[k], p.acts, errFailed)
 			}
 		}
 	}
@@ -221,7 +221,7 @@ func playPeer(ctx context.Context, binary string, stories []peerStory) (told map
 	if err != nil {
 		return nil, err
 	}
-	defer os.RemoveAll(dir)
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	hook := &peerHook{start: map[string]time.Time{}, told: map[string]map[int]round{}}
 	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
@@ -278,7 +278,7 @@ inhibit_rules: [{source_matchers: ['alertname="cause"'], target_matchers: ['aler
 		}
 		time.Sleep(50 * time.Millisecond) // until it listens
 	}
-	return "", nil, errors.Join(fmt.Errorf("Alertmanager is not ready: %w", err), stop())
+	return "", nil, errors.Join(fmt.Errorf("peer: Alertmanager is not ready: %w", err), stop())
 }
 
 func request(ctx context.Context, method, url string, body any) error {

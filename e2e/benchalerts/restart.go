@@ -106,17 +106,17 @@ type result struct {
 
 // killed kills the monitor n times while events arrive, and compares what subscribers were told with what was said: each
 // error that was raised fires once, each that was cleared resolves once, in turn.
-func killed(ctx context.Context, out io.Writer, n, latency int) (result, error) {
+func killed(ctx context.Context, out io.Writer, n, latency int) (r result, err error) {
 	dir, err := os.MkdirTemp("", "benchalerts")
 	if err != nil {
 		return result{}, err
 	}
-	defer os.RemoveAll(dir)
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	s, err := natsserver.Open(ctx, natsserver.Config{Dir: dir, Addr: "127.0.0.1:0"})
 	if err != nil {
 		return result{}, err
 	}
-	defer s.Close(context.WithoutCancel(ctx))
+	defer func() { err = errors.Join(err, s.Close(context.WithoutCancel(ctx))) }()
 	o := &ordeal{url: s.URL(), rules: dir + "/rules.yaml", said: map[string]int{}, raised: map[string]bool{}, heardAt: map[string]time.Time{}}
 	// Alerts come and go faster here than anything that does not flap.
 	if err := os.WriteFile(o.rules, []byte("version: 1\nflapping: {firings: 0, within: 0s, calm: 0s}\n"), 0o600); err != nil {
@@ -137,10 +137,10 @@ func (o *ordeal) run(ctx context.Context, out io.Writer, n, latency int) (result
 	var g errgroup.Group
 	g.Go(func() error {
 		err := o.bus.Follow(follow, natsio.FollowOptions{Stream: wire.StreamAlert, Subjects: []string{wire.AllAlerts}, From: natsio.FromAll}, o.hear)
-		if follow.Err() != nil {
-			return nil
+		if follow.Err() == nil {
+			return err
 		}
-		return err
+		return nil
 	})
 	err := o.kill(ctx, out, n)
 	var r result

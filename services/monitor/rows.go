@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"math"
 	"strconv"
 	"time"
@@ -139,7 +140,7 @@ func lagRow(row *record.Event, l *event.Lag) {
 		return
 	}
 	row.Message = l.Evidence
-	for name, v := range map[string]string{
+	maps.Copy(row.Attributes, map[string]string{
 		"state":            l.State,
 		"max_ack_pending":  strconv.FormatUint(l.MaxAckPending, 10),
 		"waiting":          strconv.FormatUint(l.Waiting, 10),
@@ -151,9 +152,7 @@ func lagRow(row *record.Event, l *event.Lag) {
 		"publish_rate":     strconv.FormatFloat(l.PublishRate, 'g', 4, 64),
 		"ack_rate":         strconv.FormatFloat(l.AckRate, 'g', 4, 64),
 		"eta_seconds":      strconv.FormatFloat(l.ETA.Seconds(), 'f', 0, 64),
-	} {
-		row.Attributes[name] = v
-	}
+	})
 }
 
 func alertRow(a event.Alert) record.Alert {
