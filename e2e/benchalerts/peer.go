@@ -86,8 +86,8 @@ type round map[string]string
 // comparePeer plays n stories at Alertmanager, a real process, in real time, and at Bellwether, and compares what their
 // receivers are told at each look at a group.
 func comparePeer(ctx context.Context, out io.Writer, path string, seed uint64, n int) error {
-	binary, missing := exec.LookPath(path)
-	if missing != nil || n == 0 {
+	binary, err := exec.LookPath(path)
+	if there := err == nil; !there || n == 0 {
 		fmt.Fprintf(out, "Alertmanager: left out, there is no %s; install the package prometheus-alertmanager or name it with --alertmanager\n", path)
 		return nil
 	}
