@@ -58,12 +58,14 @@ demo: build engine ## Run the demo: the whole pipeline on replayed demand, with 
 up: build engine ## Run all services with embedded bus and store until interrupted (UP_FLAGS=)
 	./bin/bellwether up $(UP_FLAGS)
 
-# Test
+# Test. The pipeline's own tests come last and alone: they run the services as processes, with times that matter.
 
 .PHONY: test
 test: bin/gotestsum bin/testsummary check-cc engine ## Test all modules with the race detector; the last line on stdout is `make test-summary` (PKG= RACE= TEST_FLAGS=)
-	@mkdir -p $(dir $(TEST_EVENTS)); rm -f $(TEST_EVENTS); status=0; \
-	bin/gotestsum --format=pkgname --format-hide-empty-pkg --jsonfile=$(TEST_EVENTS) -- $(RACE) -shuffle=on -p=$(TEST_PROCS) -timeout=$(TEST_TIMEOUT) $(TEST_FLAGS) $(PKG) || status=$$?; \
+	@mkdir -p $(dir $(TEST_EVENTS)); : > $(TEST_EVENTS); status=0; \
+	run() { bin/gotestsum --format=pkgname --format-hide-empty-pkg --jsonfile=$(TEST_EVENTS).part -- $(RACE) -shuffle=on -p=$(TEST_PROCS) -timeout=$(TEST_TIMEOUT) $(TEST_FLAGS) "$$@" || status=$$?; \
+	cat $(TEST_EVENTS).part >> $(TEST_EVENTS); rm $(TEST_EVENTS).part; }; \
+	if [ '$(PKG)' = work ]; then run $$(go list work | grep -v '/e2e$$'); run ./e2e; else run $(PKG); fi; \
 	bin/testsummary $(TEST_EVENTS); exit $$status
 
 .PHONY: test-summary
