@@ -154,12 +154,25 @@ func (d *demand) batch(first, n int, value func(hour) float64) series.Batch {
 
 func cleaned(h hour) float64 { return h.cleaned }
 
-// tell hands a batch to the validator and returns its rows.
+// tell hands a batch to the validator and returns its rows, with a verdict for each value that passed without findings: of
+// those there is only the revision.
 func (p *play) tell(ctx context.Context, b series.Batch) ([]stage.Row, error) {
 	p.messages++
 	in := stage.Message{Subject: wire.Raw(b.Series), ID: strconv.Itoa(p.messages), Data: wire.EncodeBatch(b), Attempt: 1, Time: p.d.start}
 	res, err := p.h.Handle(ctx, in)
-	return res.Rows, err
+	rows := slices.Collect(stage.Each(res.Rows))
+	found := map[time.Time]bool{}
+	for _, row := range rows {
+		if v, ok := row.(record.Verdict); ok {
+			found[v.TS] = true
+		}
+	}
+	for _, row := range slices.Clone(rows) {
+		if r, ok := row.(record.Revision); ok && !found[r.TS] {
+			rows = append(rows, record.Verdict{Series: r.Series, TS: r.TS, KnownAt: r.KnownAt, Value: r.Value, Outcome: check.Pass.String()})
+		}
+	}
+	return rows, err
 }
 
 const (
