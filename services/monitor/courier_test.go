@@ -162,7 +162,11 @@ func TestCourierGivesUpAtOnceWhenRefused(t *testing.T) {
 		t.Fatal("no dead letter")
 	}
 	for range 100 {
-		if open, err := h.Alerts(t.Context()); err != nil || len(open) == 2 {
+		open, err := h.Alerts(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(open) == 2 {
 			return
 		}
 		time.Sleep(20 * time.Millisecond) // until the courier has noted it
